@@ -1,0 +1,1 @@
+//! Tests of the library through its C ABI.
