@@ -16,3 +16,4 @@
 
 pub mod consts;
 pub mod error;
+pub mod options;
