@@ -16,4 +16,6 @@
 
 pub mod consts;
 pub mod error;
+pub mod message;
 pub mod options;
+pub mod pipe;

@@ -1,0 +1,141 @@
+//! Bodies that live outside the 64 bytes: counted references to memory of ours or of the caller.
+
+use std::{
+    alloc::{Layout, alloc, dealloc},
+    ffi::c_void,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::error::{Error, Result};
+
+/// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
+pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
+
+/// The head of a shared body. A body of ours follows it in the same allocation.
+struct Content {
+    references: AtomicU32,
+    data: *mut u8,
+    size: usize,
+    free: Option<FreeFn>,
+    hint: *mut c_void,
+}
+
+/// A counted reference to a body. The last one frees it, on whichever thread that is.
+#[repr(transparent)]
+pub struct Body(NonNull<Content>);
+
+// SAFETY: the content is written only through `data_mut` by whoever holds the message, as with
+// libzmq; the count is atomic, and a caller's free function may run on any thread by its contract.
+unsafe impl Send for Body {}
+// SAFETY: as above; shared access only reads.
+unsafe impl Sync for Body {}
+
+const HEAD: usize = size_of::<Content>();
+
+fn layout(size: usize) -> Result<Layout> {
+    HEAD.checked_add(size)
+        .and_then(|bytes| Layout::from_size_align(bytes, align_of::<Content>()).ok())
+        .ok_or(Error::ENOMEM)
+}
+
+impl Body {
+    /// A body of `size` bytes of unset content. ENOMEM if there is no memory for it.
+    pub fn new(size: usize) -> Result<Body> {
+        let layout = layout(size)?;
+        // SAFETY: the layout is not of size zero.
+        let content =
+            NonNull::new(unsafe { alloc(layout) }.cast::<Content>()).ok_or(Error::ENOMEM)?;
+        // SAFETY: freshly allocated, large enough and aligned for the head and `size` bytes more.
+        unsafe {
+            content.write(Content {
+                references: AtomicU32::new(1),
+                data: content.as_ptr().cast::<u8>().add(HEAD),
+                size,
+                free: None,
+                hint: std::ptr::null_mut(),
+            });
+        }
+        Ok(Body(content))
+    }
+
+    /// A body in the caller's memory, given back by `free` when the last reference goes.
+    ///
+    /// # Safety
+    /// `data` is valid for `size` bytes until `free` has been called.
+    pub unsafe fn foreign(
+        data: *mut u8,
+        size: usize,
+        free: FreeFn,
+        hint: *mut c_void,
+    ) -> Result<Body> {
+        let body = Body::new(0)?;
+        // SAFETY: the only reference so far.
+        unsafe {
+            let content = &mut *body.0.as_ptr();
+            (content.data, content.size, content.free, content.hint) =
+                (data, size, Some(free), hint);
+        }
+        Ok(body)
+    }
+
+    fn content(&self) -> &Content {
+        // SAFETY: alive as long as this reference is.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The first byte. Writing is for whoever knows that nobody else reads.
+    #[inline]
+    pub fn data(&self) -> *mut u8 {
+        self.content().data
+    }
+
+    /// The number of bytes.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.content().size
+    }
+
+    /// How many references there are.
+    #[cfg(test)]
+    pub fn references(&self) -> u32 {
+        self.content().references.load(Ordering::Acquire)
+    }
+
+    /// Whether the last reference calls back into the program.
+    pub fn is_foreign(&self) -> bool {
+        self.content().free.is_some()
+    }
+}
+
+impl Clone for Body {
+    fn clone(&self) -> Body {
+        self.content().references.fetch_add(1, Ordering::Relaxed);
+        Body(self.0)
+    }
+}
+
+impl Drop for Body {
+    #[inline]
+    fn drop(&mut self) {
+        let content = self.content();
+        // A sole owner needs no atomic write to know that it is the last.
+        if content.references.load(Ordering::Acquire) != 1
+            && content.references.fetch_sub(1, Ordering::AcqRel) != 1
+        {
+            return;
+        }
+        let size = match content.free {
+            None => content.size,
+            Some(free) => {
+                // SAFETY: promised to `foreign`; this is the last reference.
+                unsafe { free(content.data.cast(), content.hint) };
+                0
+            }
+        };
+        if let Ok(layout) = layout(size) {
+            // SAFETY: allocated in `new` with this layout, and nobody has a reference any more.
+            unsafe { dealloc(self.0.as_ptr().cast(), layout) };
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Messages: the 64 bytes of a `zmq_msg_t`, who owns the body, and where it came from.
+//!
+//! A [`Message`] is laid out so that it can live in a `zmq_msg_t` (zmq_msg_init(3)). Small bodies
+//! are inside of it, larger ones are a counted [`Body`], constant ones a pointer. It knows nothing
+//! of pipes and sockets.
+
+mod content;
+mod metadata;
+mod part;
+
+use std::{ffi::c_void, mem::ManuallyDrop, ptr, slice, sync::Arc};
+
+pub use content::{Body, FreeFn};
+pub use metadata::Metadata;
+pub use part::{Received, Sink, Source};
+
+use crate::error::{Error, Result};
+
+/// The most bytes that a message holds without an allocation.
+pub const INLINE_MAX: usize = 40;
+
+/// Body kinds. The values are chosen such that zeroed, closed and random memory is no message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+struct Kind(u8);
+
+impl Kind {
+    const CLOSED: Kind = Kind(0);
+    const INLINE: Kind = Kind(0xb1);
+    const COUNTED: Kind = Kind(0xb2);
+    const CONSTANT: Kind = Kind(0xb3);
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Constant {
+    data: *const u8,
+    size: usize,
+}
+
+#[repr(C)]
+union Storage {
+    inline: [u8; INLINE_MAX],
+    counted: ManuallyDrop<Body>,
+    constant: Constant,
+}
+
+/// A message, or a part of a multi-part one.
+#[repr(C, align(8))]
+pub struct Message {
+    storage: Storage,
+    metadata: Option<Arc<Metadata>>,
+    reserved: [u8; 12],
+    size: u8,
+    more: bool,
+    shared: bool,
+    kind: Kind,
+}
+
+const _: () = assert!(size_of::<Message>() == 64 && align_of::<Message>() == 8);
+
+// SAFETY: a counted body may go anywhere, and so may constant memory by the contract of `constant`.
+unsafe impl Send for Message {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for Message {}
+
+impl Message {
+    const fn of(storage: Storage, kind: Kind, size: u8) -> Message {
+        Message {
+            storage,
+            metadata: None,
+            reserved: [0; 12],
+            size,
+            more: false,
+            shared: false,
+            kind,
+        }
+    }
+
+    /// An empty message.
+    #[inline]
+    pub const fn new() -> Message {
+        Message::of(
+            Storage {
+                inline: [0; INLINE_MAX],
+            },
+            Kind::INLINE,
+            0,
+        )
+    }
+
+    /// A message of `size` bytes of unset content. ENOMEM if there is no memory for it.
+    pub fn with_size(size: usize) -> Result<Message> {
+        if size <= INLINE_MAX {
+            return Ok(Message::of(
+                Storage {
+                    inline: [0; INLINE_MAX],
+                },
+                Kind::INLINE,
+                size as u8,
+            ));
+        }
+        let counted = ManuallyDrop::new(Body::new(size)?);
+        Ok(Message::of(Storage { counted }, Kind::COUNTED, 0))
+    }
+
+    /// A message with a copy of these bytes. ENOMEM if there is no memory for it.
+    #[inline]
+    pub fn copy_of(bytes: &[u8]) -> Result<Message> {
+        let mut message = Message::with_size(bytes.len())?;
+        // SAFETY: just made with room for so many bytes, and not shared yet.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), message.data(), bytes.len()) };
+        Ok(message)
+    }
+
+    /// A message whose body stays in the caller's memory. Without a free function it is constant.
+    ///
+    /// # Safety
+    /// `data` is valid for `size` bytes until `free` has been called, or forever.
+    pub unsafe fn foreign(
+        data: *mut u8,
+        size: usize,
+        free: Option<FreeFn>,
+        hint: *mut c_void,
+    ) -> Result<Message> {
+        let Some(free) = free else {
+            let constant = Constant { data, size };
+            return Ok(Message::of(Storage { constant }, Kind::CONSTANT, 0));
+        };
+        // SAFETY: as promised to this function.
+        let counted = ManuallyDrop::new(unsafe { Body::foreign(data, size, free, hint) }?);
+        Ok(Message::of(Storage { counted }, Kind::COUNTED, 0))
+    }
+
+    /// Whether this memory holds a message: not after it was closed, and not if it never was one.
+    #[inline]
+    pub fn is_valid(&self) -> bool {
+        matches!(self.kind, Kind::INLINE | Kind::COUNTED | Kind::CONSTANT)
+    }
+
+    /// Makes the memory no message any more. EFAULT if it was none.
+    #[inline]
+    pub fn close(&mut self) -> Result<()> {
+        if !self.is_valid() {
+            return Err(Error::EFAULT);
+        }
+        drop(self.counted());
+        self.metadata = None;
+        self.kind = Kind::CLOSED;
+        Ok(())
+    }
+
+    /// Takes the counted body out, if there is one; the message is then to be overwritten.
+    fn counted(&mut self) -> Option<Body> {
+        (self.kind == Kind::COUNTED).then(|| {
+            self.kind = Kind::CLOSED;
+            // SAFETY: the kind says that it is there, and from now on that it isn't.
+            unsafe { ManuallyDrop::take(&mut self.storage.counted) }
+        })
+    }
+
+    /// The message itself, leaving an empty one.
+    #[inline]
+    pub fn take(&mut self) -> Message {
+        std::mem::take(self)
+    }
+
+    /// Another message with the same body, not copied if it is a counted one; zmq_msg_copy(3).
+    pub fn duplicate(&mut self) -> Message {
+        // SAFETY: the kind says which field is set.
+        let storage = unsafe {
+            match self.kind {
+                Kind::COUNTED => {
+                    self.shared = true;
+                    Storage {
+                        counted: self.storage.counted.clone(),
+                    }
+                }
+                Kind::CONSTANT => Storage {
+                    constant: self.storage.constant,
+                },
+                _ => Storage {
+                    inline: self.storage.inline,
+                },
+            }
+        };
+        let mut copy = Message::of(storage, self.kind, self.size);
+        copy.metadata = self.metadata.clone();
+        (copy.more, copy.shared) = (self.more, self.shared);
+        copy
+    }
+
+    /// The first byte of the body.
+    #[inline]
+    pub fn data(&mut self) -> *mut u8 {
+        // SAFETY: the kind says which field is set.
+        unsafe {
+            match self.kind {
+                Kind::COUNTED => self.storage.counted.data(),
+                Kind::CONSTANT => self.storage.constant.data.cast_mut(),
+                _ => (&raw mut self.storage.inline).cast(),
+            }
+        }
+    }
+
+    /// The number of bytes in the body.
+    #[inline]
+    pub fn size(&self) -> usize {
+        // SAFETY: the kind says which field is set.
+        unsafe {
+            match self.kind {
+                Kind::COUNTED => self.storage.counted.size(),
+                Kind::CONSTANT => self.storage.constant.size,
+                _ => usize::from(self.size),
+            }
+        }
+    }
+
+    /// The body.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the kind says which field is set; nobody writes to what is shared.
+        unsafe {
+            match self.kind {
+                Kind::COUNTED => {
+                    let body = &self.storage.counted;
+                    if body.size() == 0 {
+                        return &[];
+                    }
+                    slice::from_raw_parts(body.data(), body.size())
+                }
+                Kind::CONSTANT if self.storage.constant.size == 0 => &[],
+                Kind::CONSTANT => {
+                    let constant = self.storage.constant;
+                    slice::from_raw_parts(constant.data, constant.size)
+                }
+                _ => &self.storage.inline[..usize::from(self.size)],
+            }
+        }
+    }
+
+    /// Whether more parts of the same message follow.
+    #[inline]
+    pub fn more(&self) -> bool {
+        self.more
+    }
+
+    /// Says whether more parts of the same message follow.
+    #[inline]
+    pub fn set_more(&mut self, more: bool) {
+        self.more = more;
+    }
+
+    /// Whether the body is constant, or may be shared with a copy (`ZMQ_SHARED`).
+    pub fn is_shared(&self) -> bool {
+        self.kind == Kind::CONSTANT || self.shared
+    }
+
+    /// How many messages share the body.
+    #[cfg(test)]
+    pub fn references(&self) -> u32 {
+        // SAFETY: the kind says which field is set.
+        if self.kind == Kind::COUNTED {
+            unsafe { self.storage.counted.references() }
+        } else {
+            1
+        }
+    }
+
+    /// Whether the body is in memory of its own, outside of the 64 bytes.
+    pub fn is_outside(&self) -> bool {
+        self.kind != Kind::INLINE
+    }
+
+    /// Whether dropping it may call back into the program.
+    pub fn is_foreign(&self) -> bool {
+        // SAFETY: the kind says which field is set.
+        self.kind == Kind::COUNTED && unsafe { self.storage.counted.is_foreign() }
+    }
+
+    /// Where it came from.
+    pub fn metadata(&self) -> Option<&Arc<Metadata>> {
+        self.metadata.as_ref()
+    }
+
+    /// Says where it came from.
+    #[inline]
+    pub fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
+        self.metadata = metadata;
+    }
+}
+
+impl Default for Message {
+    fn default() -> Message {
+        Message::new()
+    }
+}
+
+impl Drop for Message {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.counted());
+    }
+}
+
+#[cfg(test)]
+mod tests;

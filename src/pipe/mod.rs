@@ -1,0 +1,478 @@
+//! Pipes: what carries messages between a socket and a connection, or two sockets of a process.
+//!
+//! A pipe is two queues of wire bytes ([`queue`]), one each way, each with a high-water mark that
+//! counts messages and with credit that the reader returns in batches of half the mark. One end
+//! is a socket's ([`End`]), the other a connection's ([`Tx`] and [`Rx`] by themselves) or another
+//! socket's. Who owns what: an end belongs to whoever holds its socket's or connection's lock;
+//! the two directions share no state but their gauges ([`gauge`]), which say what wakes whom.
+//!
+//! This module knows nothing of socket types and of the protocol but the layout of its frames
+//! (RFC 23, "Framing").
+
+mod gauge;
+mod inbox;
+mod parker;
+mod queue;
+mod reader;
+mod record;
+mod segment;
+mod writer;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering, fence},
+    },
+    time::Duration,
+};
+
+pub use self::{
+    gauge::Gauge,
+    inbox::{Door, Event, Inbox, PipeId},
+    parker::{Parker, Signal, poll},
+    queue::REFERENCE_MIN,
+    reader::{Batch, Gathered},
+    record::{Flags, HEAD_MAX, Peer, Record, head_size},
+    writer::{Placeholder, SEGMENT_MAX},
+};
+use crate::{
+    error::{Error, Result},
+    message::{Message, Received, Sink, Source},
+};
+
+/// Who is at the far end of a pipe, as this end tells it what it has done.
+pub trait Far: Send + Sync {
+    /// There is something to read where there was nothing. `eager`: now rather than soon.
+    fn readable(&self, eager: bool);
+    /// There is room to write where there was none.
+    fn writable(&self);
+    /// This end is closed. What was written is to be delivered yet, for so long (none: forever).
+    fn closed(&self, linger: Option<Duration>);
+}
+
+/// What the two sides of one direction share beside the queue.
+struct Flow {
+    /// Messages that the reader is done with; the writer waits on it when the pipe is full.
+    credit: Gauge,
+    /// The high-water mark: so many messages may be under way; zero: any number.
+    limit: AtomicU32,
+}
+
+/// The writing end of one direction.
+pub struct Tx {
+    queue: writer::Writer,
+    flow: Arc<Flow>,
+    written: u64,
+    /// Credit as far as known.
+    done: u64,
+}
+
+/// The reading end of one direction.
+pub struct Rx {
+    queue: reader::Reader,
+    flow: Arc<Flow>,
+    read: u64,
+    /// What of `read` the writer has been told.
+    returned: u64,
+}
+
+/// One direction of a pipe, with its high-water mark in messages (zero: none).
+pub fn channel(limit: u32) -> (Tx, Rx) {
+    let (writer, reader) = queue::queue();
+    let flow = Arc::new(Flow {
+        credit: Gauge::new(),
+        limit: AtomicU32::new(limit),
+    });
+    (
+        Tx {
+            queue: writer,
+            flow: flow.clone(),
+            written: 0,
+            done: 0,
+        },
+        Rx {
+            queue: reader,
+            flow,
+            read: 0,
+            returned: 0,
+        },
+    )
+}
+
+impl Tx {
+    /// Whether another message may be begun. If not, the far end will call `writable` later on.
+    #[inline]
+    pub fn has_room(&mut self) -> bool {
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        limit == 0 || self.written - self.done < limit || self.wait_for_room(limit)
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, limit: u64) -> bool {
+        loop {
+            self.done = self.flow.credit.count();
+            if self.written - self.done < limit {
+                return true;
+            }
+            if self.flow.credit.is_closed() || self.flow.credit.sleep(self.done) {
+                return false;
+            }
+        }
+    }
+
+    /// The queue, to read into in place. Whole messages are told by [`Tx::count`].
+    pub fn queue(&mut self) -> &mut writer::Writer {
+        &mut self.queue
+    }
+
+    /// A whole message was accepted in the queue.
+    #[inline]
+    pub fn count(&mut self) {
+        self.written += 1;
+    }
+
+    /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM.
+    #[inline]
+    pub fn write(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        let bytes = part.bytes();
+        if bytes.len() < REFERENCE_MIN {
+            self.queue.frame(flags, bytes)?;
+            if let Source::Message(message) = part {
+                **message = Message::new();
+            }
+        } else {
+            self.write_message(flags, part)?;
+        }
+        self.written += u64::from(flags & Flags::MORE == 0);
+        Ok(())
+    }
+
+    #[cold]
+    fn write_message(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        let message = part.take()?;
+        self.queue.message(flags, message).map_err(|message| {
+            if let Source::Message(from) = part {
+                **from = message;
+            }
+            Error::ENOMEM
+        })
+    }
+
+    /// Publishes what was written. True if the reader sleeps, and is to be woken.
+    #[inline]
+    #[must_use]
+    pub fn publish(&mut self) -> bool {
+        self.queue.publish()
+    }
+
+    /// Takes back the parts of a message that isn't complete.
+    pub fn rollback(&mut self) {
+        self.queue.rollback();
+    }
+
+    /// Whether the far end doesn't read any more.
+    pub fn is_closed(&self) -> bool {
+        self.flow.credit.is_closed()
+    }
+
+    /// Changes the high-water mark.
+    pub fn set_limit(&self, limit: u32) {
+        self.flow.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Whether all that was written was read.
+    pub fn is_drained(&self) -> bool {
+        self.queue.is_reader_asleep()
+    }
+
+    fn close(&mut self) -> bool {
+        self.queue.close()
+    }
+}
+
+impl Rx {
+    /// The next record. The caller then looks at [`Rx::credit`].
+    #[inline]
+    pub fn read(&mut self) -> Option<Record<'_>> {
+        let record = self.queue.read()?;
+        if let Record::Frame(flags, _) | Record::Message(flags, _) = &record
+            && !flags.more()
+            && !flags.has(Flags::SUBSCRIBE | Flags::CANCEL)
+        {
+            self.read += 1;
+        }
+        Some(record)
+    }
+
+    /// Counts messages that were read through the queue.
+    pub fn count(&mut self, messages: u64) {
+        self.read += messages;
+    }
+
+    /// The queue, to be gathered from.
+    pub fn queue(&mut self) -> &mut reader::Reader {
+        &mut self.queue
+    }
+
+    /// Returns credit, if it is time to. True if the writer sleeps, and is to be woken.
+    #[inline]
+    #[must_use]
+    pub fn credit(&mut self) -> bool {
+        let new = self.read - self.returned;
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        if limit == 0 || new < limit.div_ceil(2) {
+            return false;
+        }
+        self.returned = self.read;
+        self.flow.credit.advance(new)
+    }
+
+    /// Goes to sleep until there is something to read; false if there is, or never will be.
+    #[must_use]
+    pub fn sleep(&mut self) -> bool {
+        self.queue.sleep()
+    }
+
+    /// Changes the high-water mark.
+    pub fn set_limit(&self, limit: u32) {
+        self.flow.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Whether all was read and nothing will come any more.
+    pub fn is_at_end(&mut self) -> bool {
+        self.queue.is_at_end()
+    }
+
+    fn close(&mut self) -> bool {
+        self.flow.credit.close()
+    }
+}
+
+/// A connection's end of a pipe, or a socket's before it is attached: both directions.
+pub struct Ends {
+    /// To the far end.
+    pub tx: Tx,
+    /// From the far end.
+    pub rx: Rx,
+}
+
+impl Ends {
+    /// Closes both directions. The far end is then to be told.
+    pub fn close(mut self) {
+        // Nobody is woken by the gauges: `Far::closed` does that.
+        let _ = (self.tx.close(), self.rx.close());
+    }
+}
+
+/// A pipe: its two ends, with the high-water marks from the first to the second and back.
+pub fn pipe(forth: u32, back: u32) -> (Ends, Ends) {
+    let (tx_a, rx_b) = channel(forth);
+    let (tx_b, rx_a) = channel(back);
+    (Ends { tx: tx_a, rx: rx_a }, Ends { tx: tx_b, rx: rx_b })
+}
+
+/// A socket's end of a pipe.
+pub struct End {
+    ends: Option<Ends>,
+    far: Arc<dyn Far>,
+    door: Arc<Door>,
+    /// The peer that what is read comes from.
+    pub peer: Arc<Peer>,
+    /// Whether what is written is to go out at once, rather than with what follows.
+    pub eager: bool,
+    /// How long what was written is to be delivered after the end is closed.
+    pub linger: Option<Duration>,
+    far_closed: bool,
+    /// A message of several parts has been begun.
+    writing: bool,
+}
+
+impl End {
+    /// A socket's end, whose other side knows it by its door, and is told by `far`.
+    pub fn new(ends: Ends, far: Arc<dyn Far>, door: Arc<Door>) -> End {
+        End {
+            ends: Some(ends),
+            far,
+            door,
+            peer: Arc::default(),
+            eager: true,
+            linger: None,
+            far_closed: false,
+            writing: false,
+        }
+    }
+
+    /// Names the pipe within its socket. True if the far end was closed before it could tell.
+    pub fn attach(&mut self, id: PipeId) -> bool {
+        self.door.set_id(id);
+        // The far end closes its gauges and then looks at the id; we do it the other way round.
+        fence(Ordering::SeqCst);
+        self.ends.as_ref().is_none_or(|ends| ends.tx.is_closed())
+    }
+
+    /// Whether the far end is this one.
+    pub fn is_far(&self, far: &Arc<dyn Far>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.far), Arc::as_ptr(far))
+    }
+
+    /// Who is at the far end.
+    pub fn far(&self) -> &Arc<dyn Far> {
+        &self.far
+    }
+
+    /// Nothing can be written any more; what is there can be read.
+    pub fn set_far_closed(&mut self) {
+        self.far_closed = true;
+    }
+
+    /// Whether a message can be written now. If not, and it isn't closed, the socket will be told.
+    #[inline]
+    pub fn is_writable(&mut self) -> bool {
+        match &mut self.ends {
+            Some(ends) => !self.far_closed && (self.writing || ends.tx.has_room()),
+            None => false,
+        }
+    }
+
+    /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
+    #[inline]
+    pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        self.write_flagged(if more { Flags::MORE } else { 0 }, part)
+    }
+
+    /// Writes a part with flags of ours.
+    #[inline]
+    pub fn write_flagged(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        if !self.is_writable() {
+            return Err(Error::EAGAIN);
+        }
+        let Some(ends) = &mut self.ends else {
+            return Err(Error::EAGAIN);
+        };
+        ends.tx.write(flags, part)?;
+        self.writing = flags & Flags::MORE != 0;
+        if !self.writing && ends.tx.publish() {
+            self.far.readable(self.eager);
+        }
+        Ok(())
+    }
+
+    /// Writes a subscription, or gives one up. These have no high-water mark.
+    pub fn write_subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
+        let Some(ends) = &mut self.ends else {
+            return Ok(());
+        };
+        if self.far_closed {
+            return Ok(());
+        }
+        let flags = if subscribe {
+            Flags::SUBSCRIBE
+        } else {
+            Flags::CANCEL
+        };
+        ends.tx.queue.frame(flags, topic)?;
+        if ends.tx.publish() {
+            self.far.readable(self.eager);
+        }
+        Ok(())
+    }
+
+    /// Takes back the parts of a message that isn't complete.
+    pub fn rollback(&mut self) {
+        if let Some(ends) = &mut self.ends
+            && std::mem::take(&mut self.writing)
+        {
+            ends.tx.rollback();
+        }
+    }
+
+    /// Reads a part. None if there is nothing; then the socket will be told when there is.
+    #[inline]
+    pub fn read(&mut self, sink: &mut Sink) -> Option<Result<(Flags, Received)>> {
+        loop {
+            let ends = self.ends.as_mut()?;
+            if !ends.rx.queue.has_records() {
+                if ends.rx.sleep() || ends.rx.is_at_end() {
+                    return None;
+                }
+                continue;
+            }
+            let (flags, received) = match ends.rx.read() {
+                Some(Record::Frame(flags, body)) => {
+                    let received = Received {
+                        size: body.len(),
+                        more: flags.more(),
+                    };
+                    let metadata = self.peer.metadata.as_ref();
+                    if let Err(error) = sink.copy(received.more, body, metadata) {
+                        return Some(Err(error));
+                    }
+                    (flags, received)
+                }
+                Some(Record::Message(flags, message)) => {
+                    let received = Received {
+                        size: message.size(),
+                        more: flags.more(),
+                    };
+                    sink.put(message, self.peer.metadata.as_ref());
+                    (flags, received)
+                }
+                Some(Record::Peer(peer)) => {
+                    self.peer = peer;
+                    continue;
+                }
+                // What there was is passed over.
+                None => continue,
+            };
+            if !flags.more() && ends.rx.credit() {
+                self.far.writable();
+            }
+            return Some(Ok((flags, received)));
+        }
+    }
+
+    /// Whether there is a part to be read. If not, the socket will be told when there is.
+    #[inline]
+    pub fn is_readable(&mut self) -> bool {
+        loop {
+            let Some(ends) = &mut self.ends else {
+                return false;
+            };
+            match ends.rx.queue.peek() {
+                Some(flags) if flags.has(Flags::PEER) => {
+                    if let Some(Record::Peer(peer)) = ends.rx.read() {
+                        self.peer = peer;
+                    }
+                }
+                Some(_) => return true,
+                None if ends.rx.sleep() || ends.rx.is_at_end() => return false,
+                None => {}
+            }
+        }
+    }
+
+    /// Whether the far end has closed and all it has sent was read.
+    pub fn is_at_end(&mut self) -> bool {
+        self.ends.as_mut().is_none_or(|ends| ends.rx.is_at_end())
+    }
+
+    /// Changes the high-water marks.
+    pub fn set_limits(&self, outbound: u32, inbound: u32) {
+        if let Some(ends) = &self.ends {
+            ends.tx.set_limit(outbound);
+            ends.rx.set_limit(inbound);
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(ends) = self.ends.take() {
+            ends.close();
+            self.far.closed(self.linger);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What the two ends of the byte queue share.
+
+use std::{
+    cell::Cell,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, Ordering},
+    },
+};
+
+use super::{
+    gauge::Gauge,
+    reader::Reader,
+    record,
+    segment::{Link, Segment},
+    writer::Writer,
+};
+use crate::error::Result;
+
+/// Bodies from this size on are passed by reference, smaller ones are copied (bytes).
+///
+/// Where a copy costs as much as what it saves: an allocation, two more pieces for the kernel to
+/// gather, and a free on another processor.
+pub const REFERENCE_MIN: usize = 8 * 1024;
+
+/// The list of segments from the reader's to the writer's, and the count of published bytes.
+///
+/// The writer sets `first` once, before it publishes anything. Segments travel: from the writer,
+/// by publishing what is in them, to the reader, and by `spare` back.
+pub struct Shared {
+    pub(super) bytes: Gauge,
+    pub(super) first: AtomicPtr<Segment>,
+    spare: AtomicPtr<Segment>,
+    /// Where the reader stopped: segment, offset and bytes since the beginning. Written when the
+    /// reader is dropped and read when both are, with the count of the `Arc` between.
+    unread: Cell<(Option<Link>, usize, u64)>,
+}
+
+// SAFETY: the atomics speak for themselves; `unread` is accessed as described there.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// A new queue. Its reader counts as awake.
+pub fn queue() -> (Writer, Reader) {
+    let shared = Arc::new(Shared {
+        bytes: Gauge::new(),
+        first: AtomicPtr::new(ptr::null_mut()),
+        spare: AtomicPtr::new(ptr::null_mut()),
+        unread: Cell::new((None, 0, 0)),
+    });
+    (Writer::new(shared.clone()), Reader::new(shared))
+}
+
+impl Shared {
+    pub(super) fn first(&self) -> Option<Link> {
+        Link::new(self.first.load(Ordering::Acquire))
+    }
+
+    /// A segment: the spare one if it has at least `least` bytes, else one of `capacity`.
+    pub(super) fn take_spare(&self, capacity: usize, least: usize) -> Result<Link> {
+        if let Some(spare) = Link::new(self.spare.swap(ptr::null_mut(), Ordering::AcqRel)) {
+            // SAFETY: whoever swaps it out owns it.
+            unsafe {
+                if spare.as_ref().capacity() >= least {
+                    spare.as_ref().reopen();
+                    return Ok(spare);
+                }
+                Segment::free(spare);
+            }
+        }
+        Segment::allocate(capacity)
+    }
+
+    /// Keeps a segment for the writer to use again.
+    ///
+    /// # Safety
+    /// It is the caller's, and not used any more.
+    pub(super) unsafe fn put_spare(&self, segment: Link) {
+        if let Some(old) = Link::new(self.spare.swap(segment.as_ptr(), Ordering::AcqRel)) {
+            // SAFETY: whoever swaps it out owns it.
+            unsafe { Segment::free(old) };
+        }
+    }
+
+    pub(super) fn set_unread(&self, segment: Option<Link>, offset: usize, total: u64) {
+        self.unread.set((segment, offset, total));
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let (segment, mut offset, mut total) = self.unread.get();
+        let mut at = segment.or_else(|| self.first());
+        let end = self.bytes.count();
+        // SAFETY: both ends are gone: all segments are ours, with whole records up to `end`.
+        unsafe {
+            while let Some(segment) = at {
+                while total < end && offset != segment.as_ref().end() {
+                    let bytes = Segment::at(segment, offset);
+                    let size = record::size(bytes);
+                    record::discard(bytes);
+                    (offset, total) = (offset + size, total + size as u64);
+                }
+                at = segment.as_ref().next();
+                offset = 0;
+                Segment::free(segment);
+            }
+            if let Some(spare) = Link::new(*self.spare.get_mut()) {
+                Segment::free(spare);
+            }
+        }
+    }
+}

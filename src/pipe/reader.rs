@@ -1,0 +1,389 @@
+//! The reading end of the byte queue.
+//!
+//! A socket reads record by record ([`Reader::read`]). A connection that writes the bytes as they
+//! are looks at many records at once ([`Reader::gather`]) and says afterwards how many bytes went
+//! out ([`Reader::sent`]); a message stays in the queue until its last byte did, so that a lost
+//! connection leaves it for the next one.
+
+use std::{slice, sync::Arc};
+
+use super::{
+    queue::Shared,
+    record::{self, Flags, Record},
+    segment::{Link, Segment},
+};
+
+#[derive(Clone, Copy)]
+struct Position {
+    segment: Option<Link>,
+    offset: usize,
+    /// Bytes since the queue's beginning.
+    total: u64,
+}
+
+/// Reads records.
+pub struct Reader {
+    shared: Arc<Shared>,
+    /// The start of the first message that is not done with.
+    mark: Position,
+    /// The start of the first record that is not done with, and what is sent of its frame.
+    at: Position,
+    partial: usize,
+    /// Bytes since the queue's beginning that are known to be published.
+    limit: u64,
+    /// Bytes that can be read at `at` without asking further.
+    run: usize,
+}
+
+// SAFETY: a queue has one reader, and what is published is its own until it passes it by.
+unsafe impl Send for Reader {}
+
+/// What is to be written next, in pieces.
+#[derive(Default)]
+pub struct Batch {
+    pieces: Vec<libc::iovec>,
+    /// How many bytes that is.
+    pub bytes: usize,
+    messages: u64,
+    has_references: bool,
+    end: Option<(Position, Position)>,
+}
+
+// SAFETY: empty but while its owner writes what the reader, also its own, has gathered.
+unsafe impl Send for Batch {}
+
+impl Batch {
+    /// The pieces, for writev(2).
+    pub fn pieces(&self) -> &[libc::iovec] {
+        &self.pieces
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        if let Some(last) = self.pieces.last_mut()
+            && last.iov_base.cast::<u8>().wrapping_add(last.iov_len) == bytes.as_ptr().cast_mut()
+        {
+            last.iov_len += bytes.len();
+        } else if !bytes.is_empty() {
+            self.pieces.push(libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            });
+        }
+    }
+}
+
+/// What came of gathering.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Gathered {
+    /// There is nothing to be read.
+    Nothing,
+    /// The batch has something.
+    Some,
+    /// The next record does not go over the wire as it is: it is to be read.
+    Special,
+}
+
+/// A batch has no more pieces than this, and few more bytes.
+const PIECES_MAX: usize = 64;
+const BYTES_MAX: usize = 512 * 1024;
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Reader {
+        let start = Position {
+            segment: None,
+            offset: 0,
+            total: 0,
+        };
+        Reader {
+            shared,
+            mark: start,
+            at: start,
+            partial: 0,
+            limit: 0,
+            run: 0,
+        }
+    }
+
+    /// Whether there is something to read; then `run` is not zero.
+    #[inline]
+    pub fn has_records(&mut self) -> bool {
+        self.run > 0 || self.refill()
+    }
+
+    /// Finds out how far reading can go on.
+    fn refill(&mut self) -> bool {
+        self.limit = self.shared.bytes.count();
+        while self.limit > self.at.total {
+            let Some(segment) = self.at.segment else {
+                self.at.segment = self.shared.first();
+                self.mark.segment = self.at.segment;
+                continue;
+            };
+            // SAFETY: alive until it is passed by.
+            let head = unsafe { segment.as_ref() };
+            let end = head.end();
+            if self.at.offset == end {
+                (self.at.segment, self.at.offset) = (head.next(), 0);
+                continue;
+            }
+            self.run = usize::try_from(self.limit - self.at.total).unwrap_or(usize::MAX);
+            self.run = self.run.min(end - self.at.offset);
+            return true;
+        }
+        false
+    }
+
+    /// Gives back the segments between the mark and the position, and moves the mark there.
+    #[inline]
+    fn release(&mut self) {
+        if self.mark.segment != self.at.segment {
+            self.release_segments();
+        }
+        self.mark = self.at;
+    }
+
+    #[cold]
+    fn release_segments(&mut self) {
+        while let Some(segment) = self.mark.segment
+            && self.mark.segment != self.at.segment
+        {
+            // SAFETY: alive, and passed by: nobody else looks at it any more.
+            unsafe {
+                self.mark.segment = segment.as_ref().next();
+                self.shared.put_spare(segment);
+            }
+        }
+    }
+
+    /// The next record, if there is one. It is done with when the next one is read.
+    #[inline]
+    pub fn read(&mut self) -> Option<Record<'_>> {
+        debug_assert_eq!(self.partial, 0);
+        loop {
+            if !self.has_records() {
+                return None;
+            }
+            self.release();
+            let segment = self.at.segment?;
+            // SAFETY: a whole record is published there, and it stays until `release` passes it.
+            unsafe {
+                let from = Segment::at(segment, self.at.offset);
+                let (flags, head, body) = record::read_head(from);
+                if !flags.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP) {
+                    self.pass(head + body);
+                    self.mark = self.at;
+                    return Some(Record::Frame(
+                        flags,
+                        slice::from_raw_parts(from.add(head), body),
+                    ));
+                }
+                self.pass(record::size(from));
+                self.mark = self.at;
+                if flags.has(Flags::REFERENCE) {
+                    let mut message = record::take_reference(from);
+                    message.set_more(flags.more());
+                    return Some(Record::Message(Flags(flags.0 & !Flags::REFERENCE), message));
+                }
+                if flags.has(Flags::PEER) {
+                    return Some(Record::Peer(record::take_peer(from)));
+                }
+            }
+        }
+    }
+
+    /// The next record but for its body: its flags and the body's size.
+    #[inline]
+    pub fn peek(&mut self) -> Option<Flags> {
+        loop {
+            if !self.has_records() {
+                return None;
+            }
+            self.release();
+            // SAFETY: a whole record is published there.
+            unsafe {
+                let from = Segment::at(self.at.segment?, self.at.offset);
+                let (flags, head, body) = record::read_head(from);
+                if !flags.has(Flags::SKIP) {
+                    return Some(flags);
+                }
+                self.pass(head + body);
+            }
+        }
+    }
+
+    #[inline]
+    fn pass(&mut self, size: usize) {
+        self.at.offset += size;
+        self.at.total += size as u64;
+        self.run -= size;
+    }
+
+    /// Collects frames to be written as they are.
+    pub fn gather(&mut self, batch: &mut Batch) -> Gathered {
+        batch.pieces.clear();
+        (batch.bytes, batch.messages, batch.has_references, batch.end) = (0, 0, false, None);
+        if !self.has_records() {
+            return Gathered::Nothing;
+        }
+        let (start, mut mark, mut skip) = (self.at, self.mark, self.partial);
+        let mut result = Gathered::Nothing;
+        while batch.bytes < BYTES_MAX && batch.pieces.len() + 2 <= PIECES_MAX && self.has_records()
+        {
+            let Some(segment) = self.at.segment else {
+                break;
+            };
+            // SAFETY: whole records are published there, and stay until they are sent.
+            unsafe {
+                let from = Segment::at(segment, self.at.offset);
+                let (flags, head, body) = record::read_head(from);
+                let size = if flags.is_wire() {
+                    let frame = slice::from_raw_parts(from, head + body);
+                    batch.push(&frame[skip..]);
+                    head + body
+                } else if flags.has(Flags::REFERENCE) {
+                    let (head, body) = record::reference_parts(from);
+                    batch.push(&head[skip.min(head.len())..]);
+                    batch.push(&body[skip.saturating_sub(head.len())..]);
+                    batch.has_references = true;
+                    record::REFERENCE_SIZE
+                } else {
+                    result = Gathered::Special;
+                    break;
+                };
+                self.pass(size);
+                skip = 0;
+                if !flags.more() {
+                    batch.messages += 1;
+                    mark = self.at;
+                }
+            }
+        }
+        if batch.bytes > 0 {
+            batch.end = Some((self.at, mark));
+            result = Gathered::Some;
+        }
+        self.seek(start);
+        result
+    }
+
+    fn seek(&mut self, to: Position) {
+        (self.at, self.run) = (to, 0);
+    }
+
+    /// Says how many of the batch's bytes went out. Returns how many messages are done with.
+    /// What had to be kept until then is dropped, but for `spent`, which is for the caller to drop.
+    pub fn sent(
+        &mut self,
+        bytes: usize,
+        batch: &Batch,
+        spent: &mut Vec<crate::message::Message>,
+    ) -> u64 {
+        let old = self.mark;
+        let messages = match batch.end {
+            Some((at, mark)) if bytes == batch.bytes => {
+                self.seek(at);
+                self.partial = 0;
+                self.mark = mark;
+                batch.messages
+            }
+            _ => self.sent_partly(bytes),
+        };
+        // Moves the mark back to walk over what was passed.
+        let (at, mark) = (self.at, self.mark);
+        self.mark = old;
+        if batch.has_references {
+            self.take_references(old, mark, spent);
+        }
+        self.at = mark;
+        self.release_segments();
+        (self.at, self.mark) = (at, mark);
+        self.run = 0;
+        messages
+    }
+
+    /// Walks over the records that `bytes` make up.
+    fn sent_partly(&mut self, bytes: usize) -> u64 {
+        let (mut left, mut messages) = (bytes + self.partial, 0);
+        self.partial = 0;
+        while left > 0 && self.has_records() {
+            let Some(segment) = self.at.segment else {
+                break;
+            };
+            // SAFETY: a whole record is published there.
+            unsafe {
+                let from = Segment::at(segment, self.at.offset);
+                let (flags, head, body) = record::read_head(from);
+                let wire = if flags.has(Flags::REFERENCE) {
+                    let (head, body) = record::reference_parts(from);
+                    head.len() + body.len()
+                } else {
+                    head + body
+                };
+                if left < wire {
+                    self.partial = left;
+                    break;
+                }
+                left -= wire;
+                self.pass(record::size(from));
+                if !flags.more() {
+                    messages += 1;
+                    self.mark = self.at;
+                }
+            }
+        }
+        messages
+    }
+
+    fn take_references(
+        &self,
+        from: Position,
+        to: Position,
+        spent: &mut Vec<crate::message::Message>,
+    ) {
+        let mut at = from;
+        while at.total < to.total {
+            let Some(segment) = at.segment else { break };
+            // SAFETY: whole records that were passed by, and that nobody has freed yet.
+            unsafe {
+                if at.offset == segment.as_ref().end() {
+                    (at.segment, at.offset) = (segment.as_ref().next(), 0);
+                    continue;
+                }
+                let bytes = Segment::at(segment, at.offset);
+                if record::read_head(bytes).0.has(Flags::REFERENCE) {
+                    spent.push(record::take_reference(bytes));
+                }
+                let size = record::size(bytes);
+                at.offset += size;
+                at.total += size as u64;
+            }
+        }
+    }
+
+    /// Goes back to the start of a message of which some was sent: it will be sent again.
+    pub fn rewind(&mut self) {
+        self.partial = 0;
+        self.seek(self.mark);
+    }
+
+    /// Goes to sleep, so that the next record's writer will be told to wake us. False if there
+    /// is something to read, or if there will never be anything again.
+    #[must_use]
+    pub fn sleep(&mut self) -> bool {
+        self.shared.bytes.sleep(self.at.total)
+    }
+
+    /// Whether all was read and nothing will come any more.
+    pub fn is_at_end(&mut self) -> bool {
+        self.shared.bytes.is_closed() && !self.has_records()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.rewind();
+        self.shared
+            .set_unread(self.mark.segment, self.mark.offset, self.mark.total);
+    }
+}

@@ -1,0 +1,232 @@
+//! What stands in a pipe: ZMTP/2 frames as on the wire, and a few records of our own.
+//!
+//! A frame is `flags, length, body` (RFC 23): one flag byte; a length of one byte, or of eight in
+//! network order if the flag LONG is set. The bits of the flag byte that the protocol leaves
+//! unused mark the records of our own. They never come from a peer or go to one: what is read in
+//! place from a peer has them cleared first.
+
+use std::{ptr, sync::Arc};
+
+use crate::message::{Message, Metadata};
+
+/// The first byte of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// More parts of the message follow.
+    pub const MORE: u8 = 1;
+    /// The length has eight bytes.
+    pub const LONG: u8 = 2;
+    /// A command of the protocol, not a message.
+    pub const COMMAND: u8 = 4;
+    /// What the wire knows.
+    pub const WIRE: u8 = 7;
+    /// A frame whose body is a topic to subscribe to.
+    pub const SUBSCRIBE: u8 = 0x08;
+    /// A frame whose body is a topic to give up.
+    pub const CANCEL: u8 = 0x10;
+    /// A frame to be passed over: a command that was handled where it stood.
+    pub const SKIP: u8 = 0x20;
+    /// No frame: a [`Message`] by pointer.
+    pub const REFERENCE: u8 = 0x40;
+    /// No frame: what is known of the peer from here on.
+    pub const PEER: u8 = 0x80;
+
+    /// Whether more parts of the message follow.
+    #[inline]
+    pub fn more(self) -> bool {
+        self.0 & Flags::MORE != 0
+    }
+
+    /// Whether the record is exactly what goes over the wire.
+    #[inline]
+    pub fn is_wire(self) -> bool {
+        self.0 & !Flags::WIRE == 0
+    }
+
+    /// Whether any of these bits is set.
+    #[inline]
+    pub fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+}
+
+/// What is known of a peer once its handshake is done.
+#[derive(Debug, Default)]
+pub struct Peer {
+    /// The routing id that it has announced; empty if none.
+    pub routing_id: Vec<u8>,
+    /// What messages from it can tell about it.
+    pub metadata: Option<Arc<Metadata>>,
+}
+
+/// A record as its reader sees it.
+pub enum Record<'a> {
+    /// A frame in the pipe.
+    Frame(Flags, &'a [u8]),
+    /// A message by pointer; its `more` is set in the flags and in itself.
+    Message(Flags, Message),
+    /// The peer that what follows comes from.
+    Peer(Arc<Peer>),
+}
+
+/// The largest head of a frame.
+pub const HEAD_MAX: usize = 9;
+
+/// How many bytes the head of a frame with this body takes.
+#[inline]
+pub fn head_size(body: usize) -> usize {
+    if body <= 255 { 2 } else { HEAD_MAX }
+}
+
+/// Writes the head of a frame and returns its size. LONG is set here.
+///
+/// # Safety
+/// There is room for [`head_size`] bytes.
+#[inline]
+pub unsafe fn write_head(to: *mut u8, flags: u8, body: usize) -> usize {
+    // SAFETY: as promised.
+    unsafe {
+        if body <= 255 {
+            to.write(flags);
+            to.add(1).write(body as u8);
+            2
+        } else {
+            to.write(flags | Flags::LONG);
+            to.add(1)
+                .cast::<[u8; 8]>()
+                .write((body as u64).to_be_bytes());
+            HEAD_MAX
+        }
+    }
+}
+
+/// Reads the head of a record that is a frame: its flags, head and body size.
+///
+/// # Safety
+/// A whole head is there.
+#[inline]
+pub unsafe fn read_head(from: *const u8) -> (Flags, usize, usize) {
+    // SAFETY: as promised.
+    unsafe {
+        let flags = Flags(from.read());
+        if flags.has(Flags::LONG) {
+            let size = u64::from_be_bytes(from.add(1).cast::<[u8; 8]>().read());
+            (flags, HEAD_MAX, size as usize)
+        } else {
+            (flags, 2, usize::from(from.add(1).read()))
+        }
+    }
+}
+
+/// A reference record: its flag byte, the head that the frame has on the wire, and the message.
+pub const REFERENCE_SIZE: usize = 1 + 1 + HEAD_MAX + size_of::<Message>();
+
+/// A peer record: its flag byte and a counted pointer.
+pub const PEER_SIZE: usize = 1 + size_of::<*const Peer>();
+
+/// Writes a reference record.
+///
+/// # Safety
+/// There is room for [`REFERENCE_SIZE`] bytes.
+pub unsafe fn write_reference(to: *mut u8, flags: u8, message: Message) {
+    // SAFETY: as promised.
+    unsafe {
+        to.write(flags | Flags::REFERENCE);
+        let head = write_head(to.add(2), flags, message.size());
+        to.add(1).write(head as u8);
+        to.add(2 + HEAD_MAX)
+            .cast::<Message>()
+            .write_unaligned(message);
+    }
+}
+
+/// Writes a record of the same size that is passed over, to become a reference later.
+///
+/// # Safety
+/// There is room for [`REFERENCE_SIZE`] bytes.
+pub unsafe fn write_placeholder(to: *mut u8) {
+    // SAFETY: as promised.
+    unsafe { write_head(to, Flags::SKIP, REFERENCE_SIZE - 2) };
+}
+
+/// Takes the message out of a reference record, which is then to be forgotten.
+///
+/// # Safety
+/// It is one.
+pub unsafe fn take_reference(from: *const u8) -> Message {
+    // SAFETY: as promised.
+    unsafe { from.add(2 + HEAD_MAX).cast::<Message>().read_unaligned() }
+}
+
+/// The head and the body of a reference record, as they go over the wire.
+///
+/// # Safety
+/// It is one, and stays there as long as the slices are used.
+pub unsafe fn reference_parts<'a>(from: *const u8) -> (&'a [u8], &'a [u8]) {
+    // SAFETY: as promised. An inline body is never written as a reference, so the bytes of
+    // the copied 64 are not what the second slice points to.
+    unsafe {
+        let head = std::slice::from_raw_parts(from.add(2), usize::from(from.add(1).read()));
+        let message = std::mem::ManuallyDrop::new(take_reference(from));
+        let body: *const [u8] = message.bytes();
+        (head, &*body)
+    }
+}
+
+/// Writes a peer record.
+///
+/// # Safety
+/// There is room for [`PEER_SIZE`] bytes.
+pub unsafe fn write_peer(to: *mut u8, peer: Arc<Peer>) {
+    // SAFETY: as promised.
+    unsafe {
+        to.write(Flags::PEER);
+        to.add(1)
+            .cast::<*const Peer>()
+            .write_unaligned(Arc::into_raw(peer));
+    }
+}
+
+/// Takes the peer out of a peer record, which is then to be forgotten.
+///
+/// # Safety
+/// It is one.
+pub unsafe fn take_peer(from: *const u8) -> Arc<Peer> {
+    // SAFETY: as promised.
+    unsafe { Arc::from_raw(from.add(1).cast::<*const Peer>().read_unaligned()) }
+}
+
+/// The size of a record.
+///
+/// # Safety
+/// It is a whole one.
+#[inline]
+pub unsafe fn size(from: *const u8) -> usize {
+    // SAFETY: as promised.
+    unsafe {
+        let (flags, head, body) = read_head(from);
+        match flags {
+            flags if flags.has(Flags::REFERENCE) => REFERENCE_SIZE,
+            flags if flags.has(Flags::PEER) => PEER_SIZE,
+            _ => head + body,
+        }
+    }
+}
+
+/// Drops what a record owns.
+///
+/// # Safety
+/// It is a whole one, and forgotten afterwards.
+pub unsafe fn discard(from: *const u8) {
+    // SAFETY: as promised.
+    unsafe {
+        let flags = Flags(ptr::read(from));
+        if flags.has(Flags::REFERENCE) {
+            drop(take_reference(from));
+        } else if flags.has(Flags::PEER) {
+            drop(take_peer(from));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The memory of a pipe: a linked list of byte segments.
+
+use std::{
+    alloc::{Layout, alloc, dealloc},
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
+};
+
+use crate::error::{Error, Result};
+
+/// The head of a segment; its bytes follow in the same allocation.
+///
+/// The writer owns the bytes from its position on, the reader those before what is published.
+/// `end` and `next` are set by the writer before it publishes the first byte of the next segment,
+/// and read by the reader only once that byte is published.
+pub struct Segment {
+    next: AtomicPtr<Segment>,
+    end: AtomicUsize,
+    capacity: usize,
+}
+
+/// `end` of a segment that is still written to.
+pub const OPEN: usize = usize::MAX;
+
+fn layout(capacity: usize) -> Result<Layout> {
+    capacity
+        .checked_add(size_of::<Segment>())
+        .and_then(|bytes| Layout::from_size_align(bytes, align_of::<Segment>()).ok())
+        .ok_or(Error::ENOMEM)
+}
+
+/// A pointer to a segment; who may use it for what is up to the queue.
+pub type Link = NonNull<Segment>;
+
+impl Segment {
+    /// A segment for so many bytes. ENOMEM if there is no memory for it.
+    pub fn allocate(capacity: usize) -> Result<Link> {
+        // SAFETY: not of size zero.
+        let memory = unsafe { alloc(layout(capacity)?) }.cast::<Segment>();
+        let segment = NonNull::new(memory).ok_or(Error::ENOMEM)?;
+        let head = Segment {
+            next: AtomicPtr::new(ptr::null_mut()),
+            end: AtomicUsize::new(OPEN),
+            capacity,
+        };
+        // SAFETY: just allocated with room and alignment for it.
+        unsafe { segment.write(head) };
+        Ok(segment)
+    }
+
+    /// Gives the memory back.
+    ///
+    /// # Safety
+    /// Nobody uses the segment any more.
+    pub unsafe fn free(segment: Link) {
+        // SAFETY: as promised; the layout is that of `allocate`.
+        unsafe {
+            if let Ok(layout) = layout(segment.as_ref().capacity) {
+                dealloc(segment.as_ptr().cast(), layout);
+            }
+        }
+    }
+
+    /// The byte at an offset.
+    ///
+    /// # Safety
+    /// The segment is alive, and the offset at most its capacity.
+    #[inline]
+    pub unsafe fn at(segment: Link, offset: usize) -> *mut u8 {
+        // SAFETY: the bytes follow the head.
+        unsafe {
+            segment
+                .as_ptr()
+                .cast::<u8>()
+                .add(size_of::<Segment>() + offset)
+        }
+    }
+
+    /// How many bytes it can hold.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Where it ends, or [`OPEN`].
+    #[inline]
+    pub fn end(&self) -> usize {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// The segment after it.
+    pub fn next(&self) -> Option<Link> {
+        NonNull::new(self.next.load(Ordering::Acquire))
+    }
+
+    /// Ends it at an offset, with another one after it.
+    pub fn seal(&self, end: usize, next: Link) {
+        self.next.store(next.as_ptr(), Ordering::Release);
+        self.end.store(end, Ordering::Release);
+    }
+
+    /// Makes it the last one again, still to be written to.
+    pub fn reopen(&self) {
+        self.end.store(OPEN, Ordering::Release);
+        self.next.store(ptr::null_mut(), Ordering::Release);
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+
+fn bytes(i: usize, size: usize) -> Vec<u8> {
+    (0..size).map(|j| (i * 31 + j) as u8).collect()
+}
+
+fn send(tx: &mut Tx, flags: u8, body: &[u8]) {
+    tx.write(flags, &mut Source::Bytes(body)).unwrap();
+}
+
+fn receive(rx: &mut Rx) -> Option<(bool, Vec<u8>)> {
+    match rx.read()? {
+        Record::Frame(flags, body) => Some((flags.more(), body.to_vec())),
+        Record::Message(flags, message) => Some((flags.more(), message.bytes().to_vec())),
+        Record::Peer(_) => receive(rx),
+    }
+}
+
+const SIZES: [usize; 9] = [0, 1, 255, 256, 300, 8191, 8192, 40_000, 100_000];
+
+#[test]
+fn messages_of_all_sizes_arrive_in_order_and_whole() {
+    let (mut tx, mut rx) = channel(0);
+    for round in 0..300 {
+        for (i, &size) in SIZES.iter().enumerate() {
+            send(
+                &mut tx,
+                u8::from(i % 2 == 0) * Flags::MORE,
+                &bytes(round + i, size),
+            );
+            if i % 2 == 1 {
+                let _ = tx.publish();
+            }
+        }
+        // The last one has MORE set and is not published: nobody sees it.
+        for (i, &size) in SIZES.iter().enumerate().take(8) {
+            assert_eq!(receive(&mut rx), Some((i % 2 == 0, bytes(round + i, size))));
+        }
+        assert_eq!(receive(&mut rx), None);
+        tx.rollback();
+    }
+}
+
+#[test]
+fn a_full_pipe_has_room_after_half_of_it_was_read() {
+    let (mut tx, mut rx) = channel(10);
+    for _ in 0..10 {
+        assert!(tx.has_room());
+        send(&mut tx, 0, b"x");
+        let _ = tx.publish();
+    }
+    assert!(!tx.has_room());
+    for i in 1..=5 {
+        receive(&mut rx).unwrap();
+        assert_eq!(rx.credit(), i == 5, "the writer sleeps, and is woken once");
+    }
+    assert!(tx.has_room());
+}
+
+/// What a connection does: gather, write some, and go on; lose the connection, and start again.
+#[test]
+fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
+    let mut seed = 1u32;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % below
+    };
+    for _ in 0..50 {
+        let (mut tx, mut rx) = channel(0);
+        let mut expected: Vec<Vec<u8>> = Vec::new();
+        for i in 0..200 {
+            let mut wire = Vec::new();
+            for part in 0..=random(3) {
+                let body = bytes(i, SIZES[random(SIZES.len())]);
+                let more = part < 2 && random(2) == 0;
+                send(&mut tx, u8::from(more), &body);
+                let mut head = [0; HEAD_MAX];
+                // SAFETY: there is room for the largest head.
+                let size =
+                    unsafe { record::write_head(head.as_mut_ptr(), u8::from(more), body.len()) };
+                wire.extend_from_slice(&head[..size]);
+                wire.extend_from_slice(&body);
+                if !more {
+                    break;
+                }
+                assert!(part < 2);
+            }
+            let _ = tx.publish();
+            expected.push(wire);
+        }
+        let (mut batch, mut spent, mut done, mut seen) =
+            (Batch::default(), Vec::new(), 0, Vec::<u8>::new());
+        while rx.queue().gather(&mut batch) == Gathered::Some {
+            let n = random(batch.bytes) + 1;
+            let mut left = n;
+            for piece in batch.pieces() {
+                let take = left.min(piece.iov_len);
+                // SAFETY: gathered, and not sent yet.
+                seen.extend_from_slice(unsafe {
+                    std::slice::from_raw_parts(piece.iov_base.cast(), take)
+                });
+                left -= take;
+            }
+            let messages = rx.queue().sent(n, &batch, &mut spent) as usize;
+            for message in expected.iter().skip(done).take(messages) {
+                assert_eq!(seen[..message.len()], message[..]);
+                seen.drain(..message.len());
+            }
+            done += messages;
+            if random(5) == 0 {
+                rx.queue().rewind();
+                seen.clear();
+            }
+        }
+        assert_eq!((done, seen.len()), (200, 0));
+    }
+}
+
+#[test]
+fn what_is_left_in_a_dropped_pipe_is_freed() {
+    let body = vec![1; 100_000];
+    let mut message = Message::copy_of(&body).unwrap();
+    let (mut tx, mut rx) = channel(0);
+    for _ in 0..3 {
+        tx.write(0, &mut Source::Message(&mut message.duplicate()))
+            .unwrap();
+    }
+    let _ = tx.publish();
+    tx.write(Flags::MORE, &mut Source::Message(&mut message.duplicate()))
+        .unwrap();
+    receive(&mut rx).unwrap();
+    drop((tx, rx));
+    assert_eq!(message.references(), 1);
+}
+
+/// Two threads; each sleeps on its gauge when it can't go on. A lost wake-up would stop both.
+#[test]
+fn two_threads_lose_nothing() {
+    const COUNT: u64 = 50_000;
+    for limit in [1, 2, 7, 1000, 0] {
+        let count = if limit == 1 { COUNT / 5 } else { COUNT };
+        let (mut tx, mut rx) = channel(limit);
+        let (writer_wakes, reader_wakes) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let (wake_writer, writer_woken) = writer_wakes;
+        let (wake_reader, reader_woken) = reader_wakes;
+        let patience = Duration::from_secs(30);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for i in 0..count {
+                    while !tx.has_room() {
+                        writer_woken
+                            .recv_timeout(patience)
+                            .expect("a wake-up was lost");
+                    }
+                    send(&mut tx, 0, &i.to_ne_bytes()[..(i % 8 + 1) as usize]);
+                    if tx.publish() {
+                        wake_reader.send(()).unwrap();
+                    }
+                }
+                drop(wake_reader);
+            });
+            scope.spawn(move || {
+                for i in 0..count {
+                    loop {
+                        if let Some((_, body)) = receive(&mut rx) {
+                            assert_eq!(body, i.to_ne_bytes()[..(i % 8 + 1) as usize]);
+                            break;
+                        }
+                        if rx.sleep() {
+                            reader_woken
+                                .recv_timeout(patience)
+                                .expect("a wake-up was lost");
+                        }
+                    }
+                    if rx.credit() {
+                        let _ = wake_writer.send(());
+                    }
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,285 @@
+//! The writing end of the byte queue.
+//!
+//! Bytes pass through three states: *staged* (read from a peer, not looked at yet), *accepted*
+//! (whole records), *published* (whole messages, for the reader to see). Positions only ever
+//! move on, except that what is not published can be rolled back.
+
+use std::{ptr, slice, sync::Arc, sync::atomic::Ordering};
+
+use super::{
+    queue::{REFERENCE_MIN, Shared},
+    record::{self, Peer},
+    segment::{Link, Segment},
+};
+use crate::{error::Result, message::Message};
+
+const SEGMENT_MIN: usize = 256;
+/// Segments grow up to this with the traffic. Two of them are kept per queue at the most.
+pub const SEGMENT_MAX: usize = 32 * 1024;
+
+/// Writes records, and publishes them message by message.
+pub struct Writer {
+    shared: Arc<Shared>,
+    segment: Option<Link>,
+    /// Where the last record ends, in `segment`; what is staged follows, up to `filled`.
+    accepted: usize,
+    filled: usize,
+    /// How many bytes the records that are not published have.
+    unpublished: u64,
+    /// Where the first record that is not published starts.
+    published: (Option<Link>, usize),
+    capacity: usize,
+}
+
+// SAFETY: a queue has one writer, and what it points to is its own until published.
+unsafe impl Send for Writer {}
+
+/// A record to be completed before its message is published.
+pub struct Placeholder(*mut u8);
+
+// SAFETY: points into memory that is the writer's own until published.
+unsafe impl Send for Placeholder {}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>) -> Writer {
+        Writer {
+            shared,
+            segment: None,
+            accepted: 0,
+            filled: 0,
+            unpublished: 0,
+            published: (None, 0),
+            capacity: SEGMENT_MIN / 2,
+        }
+    }
+
+    /// At least `size` bytes of room in one piece behind what is staged: the start, and how many.
+    ///
+    /// ENOMEM if there is no memory for it.
+    #[inline]
+    pub fn room(&mut self, size: usize) -> Result<(*mut u8, usize)> {
+        if let Some(segment) = self.segment {
+            // SAFETY: alive; the writer is in it.
+            let room = unsafe { segment.as_ref() }.capacity() - self.filled;
+            if room >= size {
+                // SAFETY: within the capacity.
+                return Ok((unsafe { Segment::at(segment, self.filled) }, room));
+            }
+        }
+        self.grow(size)
+    }
+
+    /// Goes on in another segment, taking along what is staged.
+    #[cold]
+    fn grow(&mut self, size: usize) -> Result<(*mut u8, usize)> {
+        let staged = self.filled - self.accepted;
+        self.capacity = (2 * self.capacity).min(SEGMENT_MAX);
+        let needed = staged
+            .checked_add(size)
+            .ok_or(crate::error::Error::ENOMEM)?;
+        let next = self.shared.take_spare(needed.max(self.capacity), needed)?;
+        // SAFETY: both segments are alive and the writer's; the new one has room for what is staged.
+        unsafe {
+            match self.segment {
+                Some(segment) => {
+                    let from = Segment::at(segment, self.accepted);
+                    ptr::copy_nonoverlapping(from, Segment::at(next, 0), staged);
+                    segment.as_ref().seal(self.accepted, next);
+                }
+                None => {
+                    self.shared.first.store(next.as_ptr(), Ordering::Release);
+                    self.published = (Some(next), 0);
+                }
+            }
+            (self.segment, self.accepted, self.filled) = (Some(next), 0, staged);
+            Ok((Segment::at(next, staged), next.as_ref().capacity() - staged))
+        }
+    }
+
+    /// The next `size` bytes are staged.
+    ///
+    /// # Safety
+    /// They were written, in the room that [`Writer::room`] gave.
+    #[inline]
+    pub unsafe fn fill(&mut self, size: usize) {
+        self.filled += size;
+    }
+
+    /// What is staged.
+    #[inline]
+    pub fn staged(&mut self) -> &mut [u8] {
+        match self.segment {
+            // SAFETY: written, and the writer's own.
+            Some(segment) => unsafe {
+                slice::from_raw_parts_mut(
+                    Segment::at(segment, self.accepted),
+                    self.filled - self.accepted,
+                )
+            },
+            None => &mut [],
+        }
+    }
+
+    /// The first `size` of the bytes that are staged make up whole records.
+    ///
+    /// # Safety
+    /// They do; their flag bytes have no bits of ours that don't belong there.
+    #[inline]
+    pub unsafe fn accept(&mut self, size: usize) {
+        debug_assert!(self.accepted + size <= self.filled);
+        self.accepted += size;
+        self.unpublished += size as u64;
+    }
+
+    /// Forgets what is staged.
+    pub fn unstage(&mut self) {
+        self.filled = self.accepted;
+    }
+
+    /// Stages bytes that were read elsewhere.
+    pub fn stage(&mut self, bytes: &[u8]) -> Result<()> {
+        let (to, _) = self.room(bytes.len())?;
+        // SAFETY: there is so much room, and it is not where the bytes are.
+        unsafe {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+            self.fill(bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Writes a record of `size` bytes when nothing is staged.
+    #[inline]
+    fn write(&mut self, size: usize, write: impl FnOnce(*mut u8)) -> Result<()> {
+        debug_assert_eq!(self.accepted, self.filled);
+        let (to, _) = self.room(size)?;
+        write(to);
+        // SAFETY: written just now, as a whole record.
+        unsafe {
+            self.fill(size);
+            self.accept(size);
+        }
+        Ok(())
+    }
+
+    /// Writes a frame. ENOMEM if there is no memory for it.
+    #[inline]
+    pub fn frame(&mut self, flags: u8, body: &[u8]) -> Result<()> {
+        let size = record::head_size(body.len()) + body.len();
+        self.write(size, |to| {
+            // SAFETY: there is room for both.
+            unsafe {
+                let head = record::write_head(to, flags, body.len());
+                ptr::copy_nonoverlapping(body.as_ptr(), to.add(head), body.len());
+            }
+        })
+    }
+
+    /// Writes a message: its bytes if they are few, else by reference.
+    pub fn message(&mut self, flags: u8, message: Message) -> std::result::Result<(), Message> {
+        let written = if message.size() < REFERENCE_MIN {
+            self.frame(flags, message.bytes())
+        } else if self.room(record::REFERENCE_SIZE).is_err() {
+            return Err(message);
+        } else {
+            // SAFETY: there is so much room.
+            return self
+                .write(record::REFERENCE_SIZE, |to| unsafe {
+                    record::write_reference(to, flags, message);
+                })
+                .map_err(|_| Message::new());
+        };
+        written.map_err(|_| message)
+    }
+
+    /// Writes what is known of the peer that what follows comes from.
+    pub fn peer(&mut self, peer: Arc<Peer>) -> Result<()> {
+        // SAFETY: there is so much room.
+        self.write(record::PEER_SIZE, |to| unsafe {
+            record::write_peer(to, peer)
+        })
+    }
+
+    /// Leaves room for a message by reference that is still to come.
+    pub fn placeholder(&mut self) -> Result<Placeholder> {
+        let mut place = Placeholder(ptr::null_mut());
+        self.write(record::REFERENCE_SIZE, |to| {
+            // SAFETY: there is so much room.
+            unsafe { record::write_placeholder(to) };
+            place.0 = to;
+        })?;
+        Ok(place)
+    }
+
+    /// Puts the message into the room that was left for it.
+    ///
+    /// # Safety
+    /// The placeholder is this writer's, and neither published nor rolled back since.
+    pub unsafe fn complete(&mut self, place: Placeholder, flags: u8, message: Message) {
+        // SAFETY: room of this size, still the writer's.
+        unsafe { record::write_reference(place.0, flags, message) };
+    }
+
+    /// Lets the reader see all records so far. True if it sleeps, and the caller is to wake it.
+    #[inline]
+    #[must_use]
+    pub fn publish(&mut self) -> bool {
+        self.published = (self.segment, self.accepted);
+        let size = std::mem::take(&mut self.unpublished);
+        size > 0 && self.shared.bytes.advance(size)
+    }
+
+    /// Whether there are records that are not published.
+    pub fn is_open(&self) -> bool {
+        self.unpublished > 0
+    }
+
+    /// Takes back all that is not published.
+    pub fn rollback(&mut self) {
+        let (Some(segment), offset) = self.published else {
+            return;
+        };
+        // SAFETY: what is not published is the writer's own, and consists of whole records.
+        unsafe {
+            let (mut at, mut from, mut left) = (segment, offset, self.unpublished as usize);
+            while left > 0 {
+                if from == at.as_ref().end() {
+                    let Some(next) = at.as_ref().next() else {
+                        break;
+                    };
+                    (at, from) = (next, 0);
+                    continue;
+                }
+                let bytes = Segment::at(at, from);
+                let size = record::size(bytes);
+                record::discard(bytes);
+                (from, left) = (from + size, left - size);
+            }
+            let mut behind = segment.as_ref().next();
+            segment.as_ref().reopen();
+            while let Some(next) = behind {
+                behind = next.as_ref().next();
+                Segment::free(next);
+            }
+        }
+        (self.segment, self.accepted, self.filled) = (Some(segment), offset, offset);
+        self.unpublished = 0;
+    }
+
+    /// Says that no more will come. True as with [`Writer::publish`].
+    #[must_use]
+    pub fn close(&mut self) -> bool {
+        self.rollback();
+        self.shared.bytes.close()
+    }
+
+    /// Whether the reader sleeps: everything published was read.
+    pub fn is_reader_asleep(&self) -> bool {
+        self.shared.bytes.is_asleep()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.rollback();
+    }
+}
