@@ -125,9 +125,10 @@ impl Tx {
         &mut self.queue
     }
 
-    /// A whole message was accepted in the queue.
+    /// The parts accepted in the queue so far make up another whole message.
     #[inline]
-    pub fn count(&mut self) {
+    pub fn end_message(&mut self) {
+        self.queue.end_message();
         self.written += 1;
     }
 
@@ -143,7 +144,9 @@ impl Tx {
         } else {
             self.write_message(flags, part)?;
         }
-        self.written += u64::from(flags & Flags::MORE == 0);
+        if flags & Flags::MORE == 0 {
+            self.end_message();
+        }
         Ok(())
     }
 
@@ -197,7 +200,6 @@ impl Rx {
         let record = self.queue.read()?;
         if let Record::Frame(flags, _) | Record::Message(flags, _) = &record
             && !flags.more()
-            && !flags.has(Flags::SUBSCRIBE | Flags::CANCEL)
         {
             self.read += 1;
         }
@@ -357,7 +359,8 @@ impl End {
         Ok(())
     }
 
-    /// Writes a subscription, or gives one up. These have no high-water mark.
+    /// Writes a subscription, or gives one up. These are not held up by the high-water mark: there
+    /// are as many as the program has made, and each counts.
     pub fn write_subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
         let Some(ends) = &mut self.ends else {
             return Ok(());
@@ -370,7 +373,7 @@ impl End {
         } else {
             Flags::CANCEL
         };
-        ends.tx.queue.frame(flags, topic)?;
+        ends.tx.write(flags, &mut Source::Bytes(topic))?;
         if ends.tx.publish() {
             self.far.readable(self.eager);
         }

@@ -84,9 +84,8 @@ pub enum Gathered {
     Special,
 }
 
-/// A batch has no more pieces than this, and few more bytes.
+/// A batch has no more pieces than this.
 const PIECES_MAX: usize = 64;
-const BYTES_MAX: usize = 512 * 1024;
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>) -> Reader {
@@ -219,8 +218,13 @@ impl Reader {
         self.run -= size;
     }
 
-    /// Collects frames to be written as they are.
-    pub fn gather(&mut self, batch: &mut Batch) -> Gathered {
+    /// Whether a frame was sent in part.
+    pub fn is_partial(&self) -> bool {
+        self.partial > 0
+    }
+
+    /// Collects frames to be written as they are: some `limit` bytes, and at least one frame.
+    pub fn gather(&mut self, batch: &mut Batch, limit: usize) -> Gathered {
         batch.pieces.clear();
         (batch.bytes, batch.messages, batch.has_references, batch.end) = (0, 0, false, None);
         if !self.has_records() {
@@ -228,8 +232,7 @@ impl Reader {
         }
         let (start, mut mark, mut skip) = (self.at, self.mark, self.partial);
         let mut result = Gathered::Nothing;
-        while batch.bytes < BYTES_MAX && batch.pieces.len() + 2 <= PIECES_MAX && self.has_records()
-        {
+        while batch.bytes < limit && batch.pieces.len() + 2 <= PIECES_MAX && self.has_records() {
             let Some(segment) = self.at.segment else {
                 break;
             };

@@ -87,7 +87,7 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
         }
         let (mut batch, mut spent, mut done, mut seen) =
             (Batch::default(), Vec::new(), 0, Vec::<u8>::new());
-        while rx.queue().gather(&mut batch) == Gathered::Some {
+        while rx.queue().gather(&mut batch, 512 * 1024) == Gathered::Some {
             let n = random(batch.bytes) + 1;
             let mut left = n;
             for piece in batch.pieces() {

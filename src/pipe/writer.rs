@@ -24,8 +24,11 @@ pub struct Writer {
     /// Where the last record ends, in `segment`; what is staged follows, up to `filled`.
     accepted: usize,
     filled: usize,
-    /// How many bytes the records that are not published have.
+    /// How many bytes the records that are not published have, and where they end that make up
+    /// whole messages.
     unpublished: u64,
+    complete: u64,
+    complete_at: (Option<Link>, usize),
     /// Where the first record that is not published starts.
     published: (Option<Link>, usize),
     capacity: usize,
@@ -48,6 +51,8 @@ impl Writer {
             accepted: 0,
             filled: 0,
             unpublished: 0,
+            complete: 0,
+            complete_at: (None, 0),
             published: (None, 0),
             capacity: SEGMENT_MIN / 2,
         }
@@ -129,6 +134,20 @@ impl Writer {
         debug_assert!(self.accepted + size <= self.filled);
         self.accepted += size;
         self.unpublished += size as u64;
+    }
+
+    /// The room behind what is staged, as it is: the start, and how many bytes.
+    pub fn free_room(&mut self) -> (*mut u8, usize) {
+        match self.segment {
+            // SAFETY: alive; the writer is in it, and within its capacity.
+            Some(segment) => unsafe {
+                (
+                    Segment::at(segment, self.filled),
+                    segment.as_ref().capacity() - self.filled,
+                )
+            },
+            None => (ptr::null_mut(), 0),
+        }
     }
 
     /// Forgets what is staged.
@@ -219,18 +238,24 @@ impl Writer {
         unsafe { record::write_reference(place.0, flags, message) };
     }
 
-    /// Lets the reader see all records so far. True if it sleeps, and the caller is to wake it.
+    /// The records so far make up whole messages.
+    #[inline]
+    pub fn end_message(&mut self) {
+        self.complete = self.unpublished;
+        self.complete_at = (self.segment, self.accepted);
+    }
+
+    /// Lets the reader see all whole messages. True if it sleeps, and the caller is to wake it.
     #[inline]
     #[must_use]
     pub fn publish(&mut self) -> bool {
-        self.published = (self.segment, self.accepted);
-        let size = std::mem::take(&mut self.unpublished);
-        size > 0 && self.shared.bytes.advance(size)
-    }
-
-    /// Whether there are records that are not published.
-    pub fn is_open(&self) -> bool {
-        self.unpublished > 0
+        let size = std::mem::take(&mut self.complete);
+        if size == 0 {
+            return false;
+        }
+        self.published = self.complete_at;
+        self.unpublished -= size;
+        self.shared.bytes.advance(size)
     }
 
     /// Takes back all that is not published.
@@ -262,7 +287,7 @@ impl Writer {
             }
         }
         (self.segment, self.accepted, self.filled) = (Some(segment), offset, offset);
-        self.unpublished = 0;
+        (self.unpublished, self.complete) = (0, 0);
     }
 
     /// Says that no more will come. True as with [`Writer::publish`].

@@ -1,0 +1,617 @@
+//! A connection after its handshake: bytes between a descriptor and the two ends of a pipe.
+//!
+//! For ZMTP 2 and 3 without encryption the frames on the wire are the records in the pipe. So
+//! they are written straight from where the socket put them, and read straight to where it takes
+//! them from; here they are only looked at: where messages end, which frames are commands,
+//! whether a length is allowed. Large bodies are read into memory of their own. What a peer
+//! speaks that is not these bytes (ZMTP 1, CURVE, bare bytes) is translated here.
+//!
+//! Whoever holds the connection's lock drives it: nothing here waits, or knows a thread.
+//!
+//! Answers to RFC 13, 15, 23 and 37.
+
+use std::{
+    cell::RefCell,
+    os::fd::{AsRawFd, OwnedFd, RawFd},
+    ptr,
+};
+
+use super::socket::{self, Moved};
+use crate::{
+    error::{Error, Result},
+    message::{Message, Source},
+    pipe::{Batch, Flags, Gathered, Placeholder, REFERENCE_MIN, Record, Rx, Tx},
+    zmtp::{self, Codec, Command, Header, Limit, Version, frame},
+};
+
+/// What is read at once into a buffer that all connections of a thread share (bytes).
+const SCRATCH: usize = 64 * 1024;
+/// What is written in one call, and in one turn (bytes).
+const WRITE_MAX: usize = 256 * 1024;
+const TURN_MAX: usize = 1024 * 1024;
+/// What is encoded for a peer that doesn't take the pipe's bytes, before it is written (bytes).
+const ENCODE_MAX: usize = 64 * 1024;
+/// The longest command in the midst of messages: a topic may be as long as a message.
+const READ_TURNS: usize = 8;
+
+/// What driving needs for the while, one for each thread.
+struct Scratch {
+    buffer: Vec<u8>,
+    batch: Batch,
+}
+
+thread_local! {
+    static SCRATCH_PAD: RefCell<Scratch> = RefCell::new(Scratch { buffer: Vec::new(), batch: Batch::default() });
+    /// Messages that were sent, to be dropped when no lock is held: that may call the program.
+    static SPENT: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Drops the messages that this thread has sent. To be called without any lock.
+pub fn drop_spent() {
+    let _ = SPENT.try_with(|spent| {
+        if !spent.borrow().is_empty() {
+            let messages = std::mem::take(&mut *spent.borrow_mut());
+            drop(messages);
+        }
+    });
+}
+
+/// What speaks on the wire.
+pub enum Speech {
+    /// The bytes in the pipe.
+    Plain,
+    /// Frames that the codec makes and reads.
+    Coded(Codec),
+    /// The bodies alone (`ZMQ_STREAM`).
+    Bare,
+}
+
+/// How far writing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All is written, and the pipe's writer will wake us for more.
+    All,
+    /// The descriptor takes no more for now.
+    Blocked,
+    /// There is more, but others have their turn.
+    More,
+    /// All is written, and there will be nothing more.
+    End,
+}
+
+/// How far reading has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// All there was.
+    All,
+    /// The pipe is full; its reader will wake us.
+    Stalled,
+    /// There is more, but others have their turn.
+    More,
+}
+
+/// A body that is read into memory of its own.
+struct Large {
+    place: Placeholder,
+    message: Message,
+    filled: usize,
+    flags: zmtp::Flags,
+}
+
+/// A connection after its handshake.
+pub struct Engine {
+    fd: OwnedFd,
+    speech: Speech,
+    version: Version,
+    limit: Limit,
+    /// What is to be written before the pipe's next frame: commands, and what was encoded.
+    out: Vec<u8>,
+    out_at: usize,
+    /// For translated speech: what was read and not decoded yet.
+    coded: Vec<u8>,
+    large: Option<Large>,
+    /// In the midst of a message from the peer.
+    inside: bool,
+    /// Reads are large: worth a segment of their own.
+    streaming: bool,
+    /// Bytes came since this was last asked for.
+    heard: bool,
+    /// The time to live that the peer's last PING gave, in tenths of a second.
+    ttl: Option<u16>,
+}
+
+impl Engine {
+    /// Takes over a connection. `left` is what was read of it after the handshake's end.
+    pub fn new(fd: OwnedFd, speech: Speech, version: Version, limit: Limit) -> Engine {
+        Engine {
+            fd,
+            speech,
+            version,
+            limit,
+            out: Vec::new(),
+            out_at: 0,
+            coded: Vec::new(),
+            large: None,
+            inside: false,
+            streaming: false,
+            heard: false,
+            ttl: None,
+        }
+    }
+
+    /// The descriptor.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Whether the peer has said anything since this was last asked.
+    pub fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// What the peer's last PING said of how long to wait for traffic, in tenths of a second.
+    pub fn take_ttl(&mut self) -> Option<u16> {
+        self.ttl.take()
+    }
+
+    /// Whether the peer knows commands.
+    pub fn has_heartbeats(&self) -> bool {
+        self.version >= Version::V3_0 && !matches!(self.speech, Speech::Bare)
+    }
+
+    /// Whether there is something of our own to be written.
+    pub fn has_out(&self) -> bool {
+        self.out_at < self.out.len()
+    }
+
+    /// Writes a command before the pipe's next frame.
+    pub fn command(&mut self, command: &Command) {
+        match &mut self.speech {
+            Speech::Coded(codec) => codec.encode_command(command, &mut self.out),
+            Speech::Plain => Codec::Clear.encode_command(command, &mut self.out),
+            Speech::Bare => {}
+        }
+    }
+
+    // -- writing -------------------------------------------------------------------------------
+
+    /// Writes what is in the pipe, as far as the descriptor takes it. The second: the pipe's
+    /// writer was out of credit, and is to be told that it has some.
+    pub fn write(&mut self, rx: &mut Rx) -> Result<(Written, bool)> {
+        let (mut credit, mut turn) = (false, 0);
+        let written = SCRATCH_PAD.with_borrow_mut(|scratch| {
+            loop {
+                if self.has_out() && !rx.queue().is_partial() {
+                    match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
+                        Moved::Bytes(bytes) => self.out_at += bytes,
+                        Moved::Blocked | Moved::End => return Ok(Written::Blocked),
+                    }
+                    if self.has_out() {
+                        continue;
+                    }
+                    self.out.clear();
+                    self.out_at = 0;
+                    if self.out.capacity() > 1024 {
+                        self.out.shrink_to(256);
+                    }
+                }
+                let limit = if self.has_out() { 1 } else { WRITE_MAX };
+                let gathered = match self.speech {
+                    Speech::Plain => rx.queue().gather(&mut scratch.batch, limit),
+                    _ if rx.queue().has_records() => Gathered::Special,
+                    _ => Gathered::Nothing,
+                };
+                match gathered {
+                    Gathered::Some => {
+                        let batch = &scratch.batch;
+                        // SAFETY: gathered from the pipe, where it stays until it is sent.
+                        let moved = unsafe { socket::send(self.fd(), batch.pieces()) }?;
+                        let Moved::Bytes(bytes) = moved else { return Ok(Written::Blocked) };
+                        let messages =
+                            SPENT.with_borrow_mut(|spent| rx.queue().sent(bytes, batch, spent));
+                        rx.count(messages);
+                        credit |= rx.credit();
+                        turn += bytes;
+                        if bytes < batch.bytes {
+                            return Ok(Written::Blocked);
+                        }
+                        if turn > TURN_MAX {
+                            return Ok(Written::More);
+                        }
+                    }
+                    Gathered::Special => {
+                        self.encode(rx);
+                        credit |= rx.credit();
+                        turn += self.out.len();
+                        if turn > TURN_MAX {
+                            return Ok(Written::More);
+                        }
+                    }
+                    Gathered::Nothing if rx.sleep() => return Ok(Written::All),
+                    Gathered::Nothing if rx.is_at_end() => return Ok(Written::End),
+                    Gathered::Nothing => {}
+                }
+            }
+        });
+        written.map(|written| (written, credit))
+    }
+
+    /// Encodes records that don't go over the wire as they are.
+    fn encode(&mut self, rx: &mut Rx) {
+        while self.out.len() < ENCODE_MAX {
+            if matches!(self.speech, Speech::Plain) && !self.next_is_special(rx) {
+                break;
+            }
+            let Some(record) = rx.read() else { break };
+            let message;
+            let (flags, body) = match record {
+                Record::Frame(flags, body) => (flags, body),
+                Record::Message(flags, sent) => {
+                    message = sent;
+                    (flags, message.bytes())
+                }
+                Record::Peer(_) => continue,
+            };
+            let mut plain = Codec::Clear;
+            let codec = match &mut self.speech {
+                Speech::Bare => {
+                    self.out.extend_from_slice(body);
+                    continue;
+                }
+                Speech::Coded(codec) => codec,
+                Speech::Plain => &mut plain,
+            };
+            if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) {
+                let subscribe = flags.has(Flags::SUBSCRIBE);
+                codec.encode_subscription(self.version, subscribe, body, &mut self.out);
+            } else {
+                codec.encode(zmtp::Flags::more_if(flags.more()), &[body], &mut self.out);
+            }
+        }
+    }
+
+    fn next_is_special(&self, rx: &mut Rx) -> bool {
+        rx.queue()
+            .peek()
+            .is_some_and(|flags| !flags.is_wire() && !flags.has(Flags::REFERENCE))
+    }
+
+    // -- reading -------------------------------------------------------------------------------
+
+    /// Takes in bytes that were read with the end of the handshake.
+    pub fn take_in(&mut self, tx: &mut Tx, bytes: &[u8]) -> Result<()> {
+        match self.speech {
+            Speech::Plain => tx.queue().stage(bytes),
+            _ => {
+                self.coded.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads what has come into the pipe, as far as there is room. The second: the pipe's
+    /// reader sleeps and is to be woken. EPIPE if the peer has hung up; any error ends the
+    /// connection.
+    pub fn read(&mut self, tx: &mut Tx) -> (Result<Read>, bool) {
+        let result = match self.speech {
+            Speech::Plain => self.read_plain(tx),
+            Speech::Coded(_) => self.read_coded(tx),
+            Speech::Bare => self.read_bare(tx),
+        };
+        (result, tx.publish())
+    }
+
+    fn read_plain(&mut self, tx: &mut Tx) -> Result<Read> {
+        for _ in 0..READ_TURNS {
+            if !self.parse(tx)? {
+                return Ok(Read::Stalled);
+            }
+            let (bytes, wanted) = match SCRATCH_PAD.with_borrow_mut(|pad| self.fill(tx, &mut pad.buffer))? {
+                (Moved::Bytes(bytes), wanted) => (bytes, wanted),
+                (Moved::Blocked, _) => return Ok(Read::All),
+                (Moved::End, _) => return Err(Error::EPIPE),
+            };
+            self.heard = true;
+            self.streaming = bytes >= SCRATCH / 4;
+            if bytes < wanted {
+                return Ok(if self.parse(tx)? { Read::All } else { Read::Stalled });
+            }
+        }
+        Ok(if self.parse(tx)? { Read::More } else { Read::Stalled })
+    }
+
+    /// One read: first into what is left of a large body, then behind what is staged, then into
+    /// the buffer. Returns what came and how much there was room for.
+    fn fill(&mut self, tx: &mut Tx, buffer: &mut Vec<u8>) -> Result<(Moved, usize)> {
+        let piece = |start: *mut u8, len| libc::iovec { iov_base: start.cast(), iov_len: len };
+        let mut pieces = [piece(ptr::null_mut(), 0); 3];
+        if let Some(large) = &mut self.large {
+            let left = large.message.size() - large.filled;
+            pieces[0] = piece(large.message.data().wrapping_add(large.filled), left);
+        }
+        let far_from_done = pieces[0].iov_len >= SCRATCH;
+        if far_from_done {
+            // All that comes is the body's.
+        } else if self.streaming {
+            let (start, room) = tx.queue().room(SCRATCH)?;
+            pieces[1] = piece(start, room);
+        } else {
+            buffer.resize(SCRATCH, 0);
+            let (start, room) = tx.queue().free_room();
+            pieces[1] = piece(start, room);
+            pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
+        }
+        let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
+        let first = pieces.iter().position(|piece| piece.iov_len > 0).unwrap_or(0);
+        let last = pieces.iter().rposition(|piece| piece.iov_len > 0).unwrap_or(0);
+        // SAFETY: the rest of the body, the room in the segment and the buffer are ours to write.
+        let moved = unsafe { socket::receive(self.fd(), &pieces[first..=last]) }?;
+        if let Moved::Bytes(bytes) = moved {
+            let body = bytes.min(pieces[0].iov_len);
+            let staged = (bytes - body).min(pieces[1].iov_len);
+            if let Some(large) = &mut self.large {
+                large.filled += body;
+            }
+            // SAFETY: just written there.
+            unsafe { tx.queue().fill(staged) };
+            let rest = bytes - body - staged;
+            if rest > 0 {
+                tx.queue().stage(&buffer[..rest])?;
+            }
+        }
+        Ok((moved, wanted))
+    }
+
+    /// Accepts the whole frames among what is staged. False if the pipe is full.
+    fn parse(&mut self, tx: &mut Tx) -> Result<bool> {
+        if let Some(large) = self.large.take_if(|large| large.filled == large.message.size()) {
+            self.complete(tx, large)?;
+        }
+        while self.large.is_none() {
+            let staged = tx.queue().staged();
+            let Some(header) = Header::parse(staged, self.limit)? else { break };
+            let (size, here) = (header.frame_len(), staged.len());
+            if header.flags.command() && size <= here {
+                self.handle(tx, &header)?;
+                continue;
+            }
+            if !self.inside && !tx.has_room() {
+                return Ok(false);
+            }
+            if size > here {
+                if header.body_len >= REFERENCE_MIN {
+                    self.begin_large(tx, &header)?;
+                    break;
+                }
+                // What is missing is to come right behind it.
+                tx.queue().room(size - here)?;
+                break;
+            }
+            let staged = tx.queue().staged();
+            if staged[0] & !Flags::WIRE != 0 {
+                staged[0] &= Flags::WIRE;
+            }
+            self.inside = header.flags.more();
+            // SAFETY: a whole frame, without flags of ours.
+            unsafe { tx.queue().accept(size) };
+            if !self.inside {
+                tx.end_message();
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes on with a body in memory of its own: what of it has come is moved there.
+    fn begin_large(&mut self, tx: &mut Tx, header: &Header) -> Result<()> {
+        let mut message = Message::with_size(header.body_len)?;
+        let here = &tx.queue().staged()[header.header_len..];
+        let filled = here.len();
+        // SAFETY: there is room for the whole body, of which this is less, and nobody else has
+        // the message yet.
+        unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), filled) };
+        tx.queue().unstage();
+        let place = tx.queue().placeholder()?;
+        self.large = Some(Large { place, message, filled, flags: header.flags });
+        Ok(())
+    }
+
+    fn complete(&mut self, tx: &mut Tx, large: Large) -> Result<()> {
+        if large.flags.command() {
+            let (flags, topic) = match Command::parse(large.message.bytes()) {
+                Ok(Command::Subscribe(topic)) => (Flags::SUBSCRIBE, topic),
+                Ok(Command::Cancel(topic)) => (Flags::CANCEL, topic),
+                // The placeholder is passed over by the reader.
+                command => {
+                    self.obey(command.ok());
+                    return Ok(());
+                }
+            };
+            let topic = Message::copy_of(topic)?;
+            // SAFETY: as below.
+            unsafe { tx.queue().complete(large.place, flags, topic) };
+            tx.end_message();
+            return Ok(());
+        }
+        self.inside = large.flags.more();
+        // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
+        unsafe { tx.queue().complete(large.place, u8::from(self.inside), large.message) };
+        if !self.inside {
+            tx.end_message();
+        }
+        Ok(())
+    }
+
+    /// Handles a command where it stands, and makes it a record that is passed over, or what
+    /// the pipe has for subscriptions.
+    fn handle(&mut self, tx: &mut Tx, header: &Header) -> Result<()> {
+        let size = header.frame_len();
+        let frame = &mut tx.queue().staged()[..size];
+        let command = Command::parse(&frame[header.header_len..]).ok();
+        let subscription = match command {
+            Some(Command::Subscribe(topic)) => Some((Flags::SUBSCRIBE, topic.len())),
+            Some(Command::Cancel(topic)) => Some((Flags::CANCEL, topic.len())),
+            _ => None,
+        };
+        match subscription {
+            Some((flag, topic)) if !self.inside => {
+                // The topic stays where it is. Before it comes its new head, and before that what
+                // is left of the command's name, as a frame to be passed over.
+                let head = if topic <= 255 { 2 } else { frame::MAX_HEADER };
+                let skip = size - topic - head;
+                frame[0] = Flags::SKIP;
+                frame[1] = (skip - 2) as u8;
+                frame[skip] = flag;
+                if head == 2 {
+                    frame[skip + 1] = topic as u8;
+                } else {
+                    frame[skip] |= Flags::LONG;
+                    frame[skip + 1..skip + 9].copy_from_slice(&(topic as u64).to_be_bytes());
+                }
+                // SAFETY: two whole records.
+                unsafe { tx.queue().accept(size) };
+                tx.end_message();
+            }
+            _ => {
+                self.obey(command);
+                let frame = &mut tx.queue().staged()[..size];
+                frame[0] = Flags::SKIP | (frame[0] & Flags::LONG);
+                // SAFETY: a whole frame.
+                unsafe { tx.queue().accept(size) };
+                if !self.inside {
+                    tx.queue().end_message();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Option<Command>) {
+        if let Some(Command::Ping { ttl, context }) = command {
+            self.ttl = Some(ttl);
+            // A peer that asks and never listens gets no more answers than fit here.
+            if self.out.len() < ENCODE_MAX {
+                let context = context.to_vec();
+                self.command(&Command::Pong { context: &context });
+            }
+        }
+    }
+
+    fn read_coded(&mut self, tx: &mut Tx) -> Result<Read> {
+        let mut coded = std::mem::take(&mut self.coded);
+        let result = self.decode_all(tx, &mut coded);
+        self.coded = coded;
+        result
+    }
+
+    fn decode_all(&mut self, tx: &mut Tx, coded: &mut Vec<u8>) -> Result<Read> {
+        for _ in 0..READ_TURNS {
+            if !self.decode(tx, coded)? {
+                return Ok(Read::Stalled);
+            }
+            let old = coded.len();
+            coded.reserve(SCRATCH);
+            let spare = coded.spare_capacity_mut();
+            let piece = libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: spare.len() };
+            // SAFETY: spare capacity is ours to write.
+            match unsafe { socket::receive(self.fd(), &[piece]) }? {
+                // SAFETY: so many were written.
+                Moved::Bytes(bytes) => unsafe { coded.set_len(old + bytes) },
+                Moved::Blocked => {
+                    if coded.is_empty() {
+                        *coded = Vec::new();
+                    }
+                    return Ok(Read::All);
+                }
+                Moved::End => return Err(Error::EPIPE),
+            }
+            self.heard = true;
+        }
+        Ok(if self.decode(tx, coded)? { Read::More } else { Read::Stalled })
+    }
+
+    /// Decodes the whole frames at the start of `coded`. False if the pipe is full.
+    fn decode(&mut self, tx: &mut Tx, coded: &mut Vec<u8>) -> Result<bool> {
+        let (mut at, mut has_room) = (0, true);
+        let Speech::Coded(mut codec) = std::mem::replace(&mut self.speech, Speech::Bare) else {
+            return Ok(true);
+        };
+        let result = loop {
+            let header = match codec.parse(&coded[at..], self.limit) {
+                Ok(Some(header)) if at + header.frame_len() <= coded.len() => header,
+                Ok(_) => break Ok(()),
+                Err(error) => break Err(error),
+            };
+            if !self.inside && !tx.has_room() {
+                has_room = false;
+                break Ok(());
+            }
+            let body = &mut coded[at + header.header_len..at + header.frame_len()];
+            at += header.frame_len();
+            let (flags, range) = match codec.decode(&header, body) {
+                Ok(decoded) => decoded,
+                Err(failure) => break Err(failure.error()),
+            };
+            if let Err(error) = self.deliver(tx, flags, &body[range], &mut codec) {
+                break Err(error);
+            }
+        };
+        coded.drain(..at);
+        self.speech = Speech::Coded(codec);
+        result.map(|()| has_room)
+    }
+
+    fn deliver(&mut self, tx: &mut Tx, flags: zmtp::Flags, body: &[u8], codec: &mut Codec) -> Result<()> {
+        if !flags.command() {
+            self.inside = flags.more();
+            return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
+        }
+        match Command::parse(body) {
+            Ok(Command::Subscribe(topic)) => tx.write(Flags::SUBSCRIBE, &mut Source::Bytes(topic)),
+            Ok(Command::Cancel(topic)) => tx.write(Flags::CANCEL, &mut Source::Bytes(topic)),
+            Ok(Command::Ping { ttl, context }) => {
+                self.ttl = Some(ttl);
+                if self.out.len() < ENCODE_MAX {
+                    codec.encode_command(&Command::Pong { context }, &mut self.out);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read_bare(&mut self, tx: &mut Tx) -> Result<Read> {
+        for _ in 0..READ_TURNS {
+            if !tx.has_room() {
+                return Ok(Read::Stalled);
+            }
+            let mut chunk = std::mem::take(&mut self.coded);
+            if chunk.is_empty() {
+                chunk.resize(8192, 0);
+                let piece = libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() };
+                // SAFETY: the chunk is ours to write.
+                match unsafe { socket::receive(self.fd(), &[piece]) }? {
+                    Moved::Bytes(bytes) => chunk.truncate(bytes),
+                    Moved::Blocked => return Ok(Read::All),
+                    Moved::End => return Err(Error::EPIPE),
+                }
+            }
+            tx.write(0, &mut Source::Bytes(&chunk))?;
+        }
+        Ok(Read::More)
+    }
+
+    /// Reads and forgets what has come, so that closing doesn't reset the connection and lose
+    /// what the peer has yet to take.
+    pub fn discard_input(&mut self) {
+        SCRATCH_PAD.with_borrow_mut(|pad| {
+            pad.buffer.resize(SCRATCH, 0);
+            let piece = libc::iovec { iov_base: pad.buffer.as_mut_ptr().cast(), iov_len: SCRATCH };
+            for _ in 0..16 {
+                // SAFETY: the buffer is ours to write.
+                if !matches!(unsafe { socket::receive(self.fd(), &[piece]) }, Ok(Moved::Bytes(_))) {
+                    break;
+                }
+            }
+        });
+    }
+}
