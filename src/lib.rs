@@ -15,5 +15,7 @@
 //! | [`capi`] | the `extern "C"` functions |
 
 pub mod consts;
+pub mod endpoint;
 pub mod error;
+pub mod io;
 pub mod options;
