@@ -15,7 +15,9 @@
 //! | [`capi`] | the `extern "C"` functions |
 
 pub mod consts;
+pub mod endpoint;
 pub mod error;
+pub mod io;
 pub mod message;
 pub mod options;
 pub mod pipe;
