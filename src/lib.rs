@@ -17,3 +17,4 @@
 pub mod consts;
 pub mod error;
 pub mod options;
+pub mod zmtp;
