@@ -21,3 +21,4 @@ pub mod io;
 pub mod message;
 pub mod options;
 pub mod pipe;
+pub mod zmtp;

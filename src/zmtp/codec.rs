@@ -1,0 +1,82 @@
+//! The frames of the steady state, for a peer of any version and mechanism.
+
+use std::ops::Range;
+
+use super::{Command, Failure, Flags, Header, Limit, Version, command, frame, v1};
+use crate::error::Result;
+
+/// How a peer's frames are made and read.
+#[derive(Debug)]
+pub enum Codec {
+    /// ZMTP 1: the framing of [`v1`].
+    V1,
+    /// ZMTP 2 and 3 with NULL or PLAIN: a [`frame`] goes as it is, so that nothing here need be called.
+    Clear,
+}
+
+impl Codec {
+    /// Reads the header at the start of `input`; `None` if there are too few octets yet.
+    ///
+    /// # Errors
+    /// `EMSGSIZE` if the body, as it is on the wire, is longer than `limit`; `EPROTO` if the length makes no sense.
+    #[inline]
+    pub fn parse(&self, input: &[u8], limit: Limit) -> Result<Option<Header>> {
+        match self {
+            Codec::V1 => v1::parse(input, limit),
+            Codec::Clear => Header::parse(input, limit),
+        }
+    }
+
+    /// What the body of a frame says: its flags, and where in `body` it stands in clear.
+    ///
+    /// # Errors
+    /// [`Failure::Protocol`] if the frame is no genuine message of the peer's.
+    pub fn decode(
+        &mut self,
+        header: &Header,
+        body: &mut [u8],
+    ) -> std::result::Result<(Flags, Range<usize>), Failure> {
+        match self {
+            Codec::V1 | Codec::Clear => Ok((header.flags, 0..body.len())),
+        }
+    }
+
+    /// Appends a frame whose body is `parts` one after the other.
+    pub fn encode(&mut self, flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) {
+        let body_len = parts.iter().map(|part| part.len()).sum();
+        match self {
+            Codec::V1 => {
+                let mut header = [0; v1::MAX_HEADER];
+                let header_len = v1::write_header(flags, body_len, &mut header);
+                out.extend_from_slice(&header[..header_len]);
+            }
+            Codec::Clear => {
+                let mut header = [0; frame::MAX_HEADER];
+                let header_len = frame::write_header(flags, body_len, &mut header);
+                out.extend_from_slice(&header[..header_len]);
+            }
+        }
+        for part in parts {
+            out.extend_from_slice(part);
+        }
+    }
+
+    /// Appends a command. Only for peers of ZMTP 3.
+    pub fn encode_command(&mut self, command: &Command<'_>, out: &mut Vec<u8>) {
+        let mut body = Vec::new();
+        command.encode(&mut body);
+        self.encode(Flags::COMMAND, &[&body], out);
+    }
+
+    /// Appends what begins (`subscribe`) or ends a subscription with a peer of that version.
+    pub fn encode_subscription(
+        &mut self,
+        version: Version,
+        subscribe: bool,
+        topic: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        let (flags, prefix) = command::subscription(version, subscribe);
+        self.encode(flags, &[prefix, topic], out);
+    }
+}
