@@ -14,6 +14,9 @@
 //! | [`core`] | context, socket, inproc, monitor, poll, proxy, timers |
 //! | [`capi`] | the `extern "C"` functions |
 
+pub mod capi;
 pub mod consts;
+pub mod core;
 pub mod error;
 pub mod options;
+pub mod z85;
