@@ -9,6 +9,7 @@ use crate::error::Error;
 /// A message. What is in it is the library's business; its address must not change between calls.
 ///
 /// cbindgen:field-names=[_]
+#[allow(rustdoc::broken_intra_doc_links)]
 #[repr(C, align(8))]
 pub struct zmq_msg_t {
     opaque: [c_uchar; 64],

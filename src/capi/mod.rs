@@ -1,6 +1,6 @@
 //! The C edge: the functions of `zmq.h`, one file for each group of manual pages.
 //!
-//! Each is a few lines: check, call, convert. [`guard::guard`] alone turns an error into the failure value and sets
+//! Each is a few lines: check, call, convert. `guard` alone turns an error into the failure value and sets
 //! errno. Nothing here knows how anything works, and nothing below knows C. Types, names and parameters are the header's,
 //! which cbindgen makes from these files.
 //!
