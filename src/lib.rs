@@ -14,11 +14,14 @@
 //! | [`core`] | context, socket, inproc, monitor, poll, proxy, timers |
 //! | [`capi`] | the `extern "C"` functions |
 
+pub mod capi;
 pub mod consts;
+pub mod core;
 pub mod endpoint;
 pub mod error;
 pub mod io;
 pub mod message;
 pub mod options;
 pub mod pipe;
+pub mod z85;
 pub mod zmtp;

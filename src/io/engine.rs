@@ -206,7 +206,9 @@ impl Engine {
                         let batch = &scratch.batch;
                         // SAFETY: gathered from the pipe, where it stays until it is sent.
                         let moved = unsafe { socket::send(self.fd(), batch.pieces()) }?;
-                        let Moved::Bytes(bytes) = moved else { return Ok(Written::Blocked) };
+                        let Moved::Bytes(bytes) = moved else {
+                            return Ok(Written::Blocked);
+                        };
                         let messages =
                             SPENT.with_borrow_mut(|spent| rx.queue().sent(bytes, batch, spent));
                         rx.count(messages);
@@ -306,24 +308,36 @@ impl Engine {
             if !self.parse(tx)? {
                 return Ok(Read::Stalled);
             }
-            let (bytes, wanted) = match SCRATCH_PAD.with_borrow_mut(|pad| self.fill(tx, &mut pad.buffer))? {
-                (Moved::Bytes(bytes), wanted) => (bytes, wanted),
-                (Moved::Blocked, _) => return Ok(Read::All),
-                (Moved::End, _) => return Err(Error::EPIPE),
-            };
+            let (bytes, wanted) =
+                match SCRATCH_PAD.with_borrow_mut(|pad| self.fill(tx, &mut pad.buffer))? {
+                    (Moved::Bytes(bytes), wanted) => (bytes, wanted),
+                    (Moved::Blocked, _) => return Ok(Read::All),
+                    (Moved::End, _) => return Err(Error::EPIPE),
+                };
             self.heard = true;
             self.streaming = bytes >= SCRATCH / 4;
             if bytes < wanted {
-                return Ok(if self.parse(tx)? { Read::All } else { Read::Stalled });
+                return Ok(if self.parse(tx)? {
+                    Read::All
+                } else {
+                    Read::Stalled
+                });
             }
         }
-        Ok(if self.parse(tx)? { Read::More } else { Read::Stalled })
+        Ok(if self.parse(tx)? {
+            Read::More
+        } else {
+            Read::Stalled
+        })
     }
 
     /// One read: first into what is left of a large body, then behind what is staged, then into
     /// the buffer. Returns what came and how much there was room for.
     fn fill(&mut self, tx: &mut Tx, buffer: &mut Vec<u8>) -> Result<(Moved, usize)> {
-        let piece = |start: *mut u8, len| libc::iovec { iov_base: start.cast(), iov_len: len };
+        let piece = |start: *mut u8, len| libc::iovec {
+            iov_base: start.cast(),
+            iov_len: len,
+        };
         let mut pieces = [piece(ptr::null_mut(), 0); 3];
         if let Some(large) = &mut self.large {
             let left = large.message.size() - large.filled;
@@ -342,8 +356,14 @@ impl Engine {
             pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
         }
         let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
-        let first = pieces.iter().position(|piece| piece.iov_len > 0).unwrap_or(0);
-        let last = pieces.iter().rposition(|piece| piece.iov_len > 0).unwrap_or(0);
+        let first = pieces
+            .iter()
+            .position(|piece| piece.iov_len > 0)
+            .unwrap_or(0);
+        let last = pieces
+            .iter()
+            .rposition(|piece| piece.iov_len > 0)
+            .unwrap_or(0);
         // SAFETY: the rest of the body, the room in the segment and the buffer are ours to write.
         let moved = unsafe { socket::receive(self.fd(), &pieces[first..=last]) }?;
         if let Moved::Bytes(bytes) = moved {
@@ -364,12 +384,17 @@ impl Engine {
 
     /// Accepts the whole frames among what is staged. False if the pipe is full.
     fn parse(&mut self, tx: &mut Tx) -> Result<bool> {
-        if let Some(large) = self.large.take_if(|large| large.filled == large.message.size()) {
+        if let Some(large) = self
+            .large
+            .take_if(|large| large.filled == large.message.size())
+        {
             self.complete(tx, large)?;
         }
         while self.large.is_none() {
             let staged = tx.queue().staged();
-            let Some(header) = Header::parse(staged, self.limit)? else { break };
+            let Some(header) = Header::parse(staged, self.limit)? else {
+                break;
+            };
             let (size, here) = (header.frame_len(), staged.len());
             if header.flags.command() && size <= here {
                 self.handle(tx, &header)?;
@@ -411,7 +436,12 @@ impl Engine {
         unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), filled) };
         tx.queue().unstage();
         let place = tx.queue().placeholder()?;
-        self.large = Some(Large { place, message, filled, flags: header.flags });
+        self.large = Some(Large {
+            place,
+            message,
+            filled,
+            flags: header.flags,
+        });
         Ok(())
     }
 
@@ -434,7 +464,10 @@ impl Engine {
         }
         self.inside = large.flags.more();
         // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
-        unsafe { tx.queue().complete(large.place, u8::from(self.inside), large.message) };
+        unsafe {
+            tx.queue()
+                .complete(large.place, u8::from(self.inside), large.message)
+        };
         if !self.inside {
             tx.end_message();
         }
@@ -511,7 +544,10 @@ impl Engine {
             let old = coded.len();
             coded.reserve(SCRATCH);
             let spare = coded.spare_capacity_mut();
-            let piece = libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: spare.len() };
+            let piece = libc::iovec {
+                iov_base: spare.as_mut_ptr().cast(),
+                iov_len: spare.len(),
+            };
             // SAFETY: spare capacity is ours to write.
             match unsafe { socket::receive(self.fd(), &[piece]) }? {
                 // SAFETY: so many were written.
@@ -526,7 +562,11 @@ impl Engine {
             }
             self.heard = true;
         }
-        Ok(if self.decode(tx, coded)? { Read::More } else { Read::Stalled })
+        Ok(if self.decode(tx, coded)? {
+            Read::More
+        } else {
+            Read::Stalled
+        })
     }
 
     /// Decodes the whole frames at the start of `coded`. False if the pipe is full.
@@ -560,7 +600,13 @@ impl Engine {
         result.map(|()| has_room)
     }
 
-    fn deliver(&mut self, tx: &mut Tx, flags: zmtp::Flags, body: &[u8], codec: &mut Codec) -> Result<()> {
+    fn deliver(
+        &mut self,
+        tx: &mut Tx,
+        flags: zmtp::Flags,
+        body: &[u8],
+        codec: &mut Codec,
+    ) -> Result<()> {
         if !flags.command() {
             self.inside = flags.more();
             return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
@@ -587,7 +633,10 @@ impl Engine {
             let mut chunk = std::mem::take(&mut self.coded);
             if chunk.is_empty() {
                 chunk.resize(8192, 0);
-                let piece = libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() };
+                let piece = libc::iovec {
+                    iov_base: chunk.as_mut_ptr().cast(),
+                    iov_len: chunk.len(),
+                };
                 // SAFETY: the chunk is ours to write.
                 match unsafe { socket::receive(self.fd(), &[piece]) }? {
                     Moved::Bytes(bytes) => chunk.truncate(bytes),
@@ -605,10 +654,16 @@ impl Engine {
     pub fn discard_input(&mut self) {
         SCRATCH_PAD.with_borrow_mut(|pad| {
             pad.buffer.resize(SCRATCH, 0);
-            let piece = libc::iovec { iov_base: pad.buffer.as_mut_ptr().cast(), iov_len: SCRATCH };
+            let piece = libc::iovec {
+                iov_base: pad.buffer.as_mut_ptr().cast(),
+                iov_len: SCRATCH,
+            };
             for _ in 0..16 {
                 // SAFETY: the buffer is ours to write.
-                if !matches!(unsafe { socket::receive(self.fd(), &[piece]) }, Ok(Moved::Bytes(_))) {
+                if !matches!(
+                    unsafe { socket::receive(self.fd(), &[piece]) },
+                    Ok(Moved::Bytes(_))
+                ) {
                     break;
                 }
             }

@@ -1,3 +1,5 @@
-//! Input and output.
+//! Poller threads, and all that has a file descriptor.
 
+mod engine;
 pub mod resolve;
+mod socket;

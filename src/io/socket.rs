@@ -34,7 +34,12 @@ pub unsafe fn send(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
     // SAFETY: promised for the pieces; the rest is local. MSG_NOSIGNAL: no SIGPIPE for the host.
     unsafe {
         if let [piece] = pieces {
-            return moved(libc::send(fd, piece.iov_base, piece.iov_len, libc::MSG_NOSIGNAL));
+            return moved(libc::send(
+                fd,
+                piece.iov_base,
+                piece.iov_len,
+                libc::MSG_NOSIGNAL,
+            ));
         }
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = pieces.as_ptr().cast_mut();
@@ -45,7 +50,10 @@ pub unsafe fn send(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
 
 /// Sends bytes. As [`send`].
 pub fn send_bytes(fd: RawFd, bytes: &[u8]) -> Result<Moved> {
-    let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let piece = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
     // SAFETY: the bytes are borrowed.
     unsafe { send(fd, &[piece]) }
 }

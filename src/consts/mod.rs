@@ -1,15 +1,34 @@
 //! The `ZMQ_*` numbers: the one source of the header's macros.
+//!
+//! The stable ones are here, in the order of the header; those of the draft API are in [`draft`] and always there in
+//! Rust, whatever the features. A group's first constant carries the group's heading into the header. The values are
+//! the ABI: they never change, and a retired one is never given out again.
 #![allow(missing_docs)]
+
 use std::ffi::c_int;
 
+/// The draft API, which has a place of its own in the header.
+///
+/// cbindgen:ignore
+pub mod draft;
+
+pub use draft::*;
+
+/// The version that this library is a drop-in for (zmq_version(3)).
 pub const ZMQ_VERSION_MAJOR: c_int = 4;
 pub const ZMQ_VERSION_MINOR: c_int = 3;
 pub const ZMQ_VERSION_PATCH: c_int = 5;
+
+/// The base of the errno values that no system defines.
 pub const ZMQ_HAUSNUMERO: c_int = 156384712;
+
+/// The errno values of ZeroMQ itself (zmq_errno(3)).
 pub const EFSM: c_int = ZMQ_HAUSNUMERO + 51;
 pub const ENOCOMPATPROTO: c_int = ZMQ_HAUSNUMERO + 52;
 pub const ETERM: c_int = ZMQ_HAUSNUMERO + 53;
 pub const EMTHREAD: c_int = ZMQ_HAUSNUMERO + 54;
+
+/// Context options (zmq_ctx_set(3), zmq_ctx_get(3)).
 pub const ZMQ_IO_THREADS: c_int = 1;
 pub const ZMQ_MAX_SOCKETS: c_int = 2;
 pub const ZMQ_SOCKET_LIMIT: c_int = 3;
@@ -20,10 +39,14 @@ pub const ZMQ_MSG_T_SIZE: c_int = 6;
 pub const ZMQ_THREAD_AFFINITY_CPU_ADD: c_int = 7;
 pub const ZMQ_THREAD_AFFINITY_CPU_REMOVE: c_int = 8;
 pub const ZMQ_THREAD_NAME_PREFIX: c_int = 9;
+
+/// What a new context starts with.
 pub const ZMQ_IO_THREADS_DFLT: c_int = 1;
 pub const ZMQ_MAX_SOCKETS_DFLT: c_int = 1023;
 pub const ZMQ_THREAD_PRIORITY_DFLT: c_int = -1;
 pub const ZMQ_THREAD_SCHED_POLICY_DFLT: c_int = -1;
+
+/// Socket types (zmq_socket(3)).
 pub const ZMQ_PAIR: c_int = 0;
 pub const ZMQ_PUB: c_int = 1;
 pub const ZMQ_SUB: c_int = 2;
@@ -36,8 +59,12 @@ pub const ZMQ_PUSH: c_int = 8;
 pub const ZMQ_XPUB: c_int = 9;
 pub const ZMQ_XSUB: c_int = 10;
 pub const ZMQ_STREAM: c_int = 11;
+
+/// Former names of socket types.
 pub const ZMQ_XREQ: c_int = ZMQ_DEALER;
 pub const ZMQ_XREP: c_int = ZMQ_ROUTER;
+
+/// Socket options (zmq_setsockopt(3), zmq_getsockopt(3)).
 pub const ZMQ_AFFINITY: c_int = 4;
 pub const ZMQ_ROUTING_ID: c_int = 5;
 pub const ZMQ_SUBSCRIBE: c_int = 6;
@@ -114,15 +141,25 @@ pub const ZMQ_USE_FD: c_int = 89;
 pub const ZMQ_GSSAPI_PRINCIPAL_NAMETYPE: c_int = 90;
 pub const ZMQ_GSSAPI_SERVICE_PRINCIPAL_NAMETYPE: c_int = 91;
 pub const ZMQ_BINDTODEVICE: c_int = 92;
+
+/// Message properties (zmq_msg_get(3)).
 pub const ZMQ_MORE: c_int = 1;
 pub const ZMQ_SHARED: c_int = 3;
+
+/// Flags for sending and receiving (zmq_send(3), zmq_recv(3)).
 pub const ZMQ_DONTWAIT: c_int = 1;
 pub const ZMQ_SNDMORE: c_int = 2;
+
+/// Security mechanisms, as the option ZMQ_MECHANISM tells them.
 pub const ZMQ_NULL: c_int = 0;
 pub const ZMQ_PLAIN: c_int = 1;
 pub const ZMQ_CURVE: c_int = 2;
 pub const ZMQ_GSSAPI: c_int = 3;
+
+/// The longest name of a group that RADIO and DISH take, in bytes.
 pub const ZMQ_GROUP_MAX_LENGTH: c_int = 255;
+
+/// Deprecated socket options, and former names of options and flags.
 pub const ZMQ_IDENTITY: c_int = ZMQ_ROUTING_ID;
 pub const ZMQ_CONNECT_RID: c_int = ZMQ_CONNECT_ROUTING_ID;
 pub const ZMQ_TCP_ACCEPT_FILTER: c_int = 38;
@@ -134,10 +171,16 @@ pub const ZMQ_DELAY_ATTACH_ON_CONNECT: c_int = ZMQ_IMMEDIATE;
 pub const ZMQ_NOBLOCK: c_int = ZMQ_DONTWAIT;
 pub const ZMQ_FAIL_UNROUTABLE: c_int = ZMQ_ROUTER_MANDATORY;
 pub const ZMQ_ROUTER_BEHAVIOR: c_int = ZMQ_ROUTER_MANDATORY;
+
+/// Deprecated message property: the descriptor a message came from.
 pub const ZMQ_SRCFD: c_int = 2;
+
+/// How GSSAPI reads a principal (zmq_gssapi(7)).
 pub const ZMQ_GSSAPI_NT_HOSTBASED: c_int = 0;
 pub const ZMQ_GSSAPI_NT_USER_NAME: c_int = 1;
 pub const ZMQ_GSSAPI_NT_KRB5_PRINCIPAL: c_int = 2;
+
+/// Monitor events, one bit each (zmq_socket_monitor(3)).
 pub const ZMQ_EVENT_CONNECTED: c_int = 0x0001;
 pub const ZMQ_EVENT_CONNECT_DELAYED: c_int = 0x0002;
 pub const ZMQ_EVENT_CONNECT_RETRIED: c_int = 0x0004;
@@ -149,11 +192,13 @@ pub const ZMQ_EVENT_CLOSED: c_int = 0x0080;
 pub const ZMQ_EVENT_CLOSE_FAILED: c_int = 0x0100;
 pub const ZMQ_EVENT_DISCONNECTED: c_int = 0x0200;
 pub const ZMQ_EVENT_MONITOR_STOPPED: c_int = 0x0400;
-pub const ZMQ_EVENT_ALL: c_int = 0xFFFF;
 pub const ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: c_int = 0x0800;
 pub const ZMQ_EVENT_HANDSHAKE_SUCCEEDED: c_int = 0x1000;
 pub const ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: c_int = 0x2000;
 pub const ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: c_int = 0x4000;
+pub const ZMQ_EVENT_ALL: c_int = 0xFFFF;
+
+/// What ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL tells: errors in the protocol of a peer.
 pub const ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED: c_int = 0x10000000;
 pub const ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND: c_int = 0x10000001;
 pub const ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE: c_int = 0x10000002;
@@ -168,79 +213,31 @@ pub const ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME: c_int = 0x10000017;
 pub const ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA: c_int = 0x10000018;
 pub const ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: c_int = 0x11000001;
 pub const ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: c_int = 0x11000002;
+
+/// What it tells besides: errors in the reply of the ZAP handler.
 pub const ZMQ_PROTOCOL_ERROR_ZAP_UNSPECIFIED: c_int = 0x20000000;
 pub const ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY: c_int = 0x20000001;
 pub const ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID: c_int = 0x20000002;
 pub const ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION: c_int = 0x20000003;
 pub const ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE: c_int = 0x20000004;
 pub const ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA: c_int = 0x20000005;
+
+/// What it tells besides: errors in the WebSocket handshake.
 pub const ZMQ_PROTOCOL_ERROR_WS_UNSPECIFIED: c_int = 0x30000000;
+
+/// Events of a poll item, one bit each (zmq_poll(3)).
 pub const ZMQ_POLLIN: c_int = 1;
 pub const ZMQ_POLLOUT: c_int = 2;
 pub const ZMQ_POLLERR: c_int = 4;
 pub const ZMQ_POLLPRI: c_int = 8;
+
+/// How many poll items to provide for, where nothing better is known.
 pub const ZMQ_POLLITEMS_DFLT: c_int = 16;
+
+/// Tells that there is zmq_has(3).
 pub const ZMQ_HAS_CAPABILITIES: c_int = 1;
+
+/// Device types, which zmq_device() no longer looks at.
 pub const ZMQ_STREAMER: c_int = 1;
 pub const ZMQ_FORWARDER: c_int = 2;
 pub const ZMQ_QUEUE: c_int = 3;
-pub const ZMQ_SERVER: c_int = 12;
-pub const ZMQ_CLIENT: c_int = 13;
-pub const ZMQ_RADIO: c_int = 14;
-pub const ZMQ_DISH: c_int = 15;
-pub const ZMQ_GATHER: c_int = 16;
-pub const ZMQ_SCATTER: c_int = 17;
-pub const ZMQ_DGRAM: c_int = 18;
-pub const ZMQ_PEER: c_int = 19;
-pub const ZMQ_CHANNEL: c_int = 20;
-pub const ZMQ_ZAP_ENFORCE_DOMAIN: c_int = 93;
-pub const ZMQ_LOOPBACK_FASTPATH: c_int = 94;
-pub const ZMQ_METADATA: c_int = 95;
-pub const ZMQ_MULTICAST_LOOP: c_int = 96;
-pub const ZMQ_ROUTER_NOTIFY: c_int = 97;
-pub const ZMQ_XPUB_MANUAL_LAST_VALUE: c_int = 98;
-pub const ZMQ_SOCKS_USERNAME: c_int = 99;
-pub const ZMQ_SOCKS_PASSWORD: c_int = 100;
-pub const ZMQ_IN_BATCH_SIZE: c_int = 101;
-pub const ZMQ_OUT_BATCH_SIZE: c_int = 102;
-pub const ZMQ_WSS_KEY_PEM: c_int = 103;
-pub const ZMQ_WSS_CERT_PEM: c_int = 104;
-pub const ZMQ_WSS_TRUST_PEM: c_int = 105;
-pub const ZMQ_WSS_HOSTNAME: c_int = 106;
-pub const ZMQ_WSS_TRUST_SYSTEM: c_int = 107;
-pub const ZMQ_ONLY_FIRST_SUBSCRIBE: c_int = 108;
-pub const ZMQ_RECONNECT_STOP: c_int = 109;
-pub const ZMQ_HELLO_MSG: c_int = 110;
-pub const ZMQ_DISCONNECT_MSG: c_int = 111;
-pub const ZMQ_PRIORITY: c_int = 112;
-pub const ZMQ_BUSY_POLL: c_int = 113;
-pub const ZMQ_HICCUP_MSG: c_int = 114;
-pub const ZMQ_XSUB_VERBOSE_UNSUBSCRIBE: c_int = 115;
-pub const ZMQ_TOPICS_COUNT: c_int = 116;
-pub const ZMQ_NORM_MODE: c_int = 117;
-pub const ZMQ_NORM_UNICAST_NACK: c_int = 118;
-pub const ZMQ_NORM_BUFFER_SIZE: c_int = 119;
-pub const ZMQ_NORM_SEGMENT_SIZE: c_int = 120;
-pub const ZMQ_NORM_BLOCK_SIZE: c_int = 121;
-pub const ZMQ_NORM_NUM_PARITY: c_int = 122;
-pub const ZMQ_NORM_NUM_AUTOPARITY: c_int = 123;
-pub const ZMQ_NORM_PUSH: c_int = 124;
-pub const ZMQ_NORM_FIXED: c_int = 0;
-pub const ZMQ_NORM_CC: c_int = 1;
-pub const ZMQ_NORM_CCL: c_int = 2;
-pub const ZMQ_NORM_CCE: c_int = 3;
-pub const ZMQ_NORM_CCE_ECNONLY: c_int = 4;
-pub const ZMQ_RECONNECT_STOP_CONN_REFUSED: c_int = 0x1;
-pub const ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED: c_int = 0x2;
-pub const ZMQ_RECONNECT_STOP_AFTER_DISCONNECT: c_int = 0x4;
-pub const ZMQ_ZERO_COPY_RECV: c_int = 10;
-pub const ZMQ_MSG_PROPERTY_ROUTING_ID: &str = "Routing-Id";
-pub const ZMQ_MSG_PROPERTY_SOCKET_TYPE: &str = "Socket-Type";
-pub const ZMQ_MSG_PROPERTY_USER_ID: &str = "User-Id";
-pub const ZMQ_MSG_PROPERTY_PEER_ADDRESS: &str = "Peer-Address";
-pub const ZMQ_NOTIFY_CONNECT: c_int = 1;
-pub const ZMQ_NOTIFY_DISCONNECT: c_int = 2;
-pub const ZMQ_EVENT_PIPES_STATS: c_int = 0x10000;
-pub const ZMQ_CURRENT_EVENT_VERSION: c_int = 1;
-pub const ZMQ_CURRENT_EVENT_VERSION_DRAFT: c_int = 2;
-pub const ZMQ_EVENT_ALL_V1: c_int = ZMQ_EVENT_ALL;

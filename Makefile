@@ -1,0 +1,77 @@
+# make            builds libzmq.so.5 and libzmq.a in target/release, and include/zmq.h
+# make header     makes include/zmq.h from the source
+# make test       runs all tests and counts them
+# make demo       runs the programs in c-examples
+# make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
+# make clean      removes what was built
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+
+CARGO ?= cargo
+INSTALL ?= install
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+CMAKEDIR ?= $(LIBDIR)/cmake/ZeroMQ
+
+# The version of the API, and that of the ABI after its name libzmq.so.
+VERSION := 4.3.5
+SOVERSION := 5.2.5
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)/release
+
+.PHONY: all header test demo install clean
+
+all: header
+	$(CARGO) build --release --package libzmq
+	ln -sf libzmq.so $(TARGET)/libzmq.so.5
+
+header: include/zmq.h
+
+include/zmq.h: cbindgen.toml capi-tests/src/header.rs $(wildcard src/consts/*.rs src/capi/*.rs)
+	$(CARGO) run --quiet --package capi-tests --bin header
+
+# Commands that print lines like cargo's "test result: ok. 1 passed; 0 failed; 0 ignored" are counted. Add more here.
+define TESTS
+$(CARGO) test --workspace --release --no-fail-fast
+endef
+
+define COUNT
+{ print; fflush() }
+/^test result: / { passed += $$4; failed += $$6; ignored += $$8 }
+END { printf "\ntests: %d passed, %d failed, %d ignored\n", passed, failed, ignored }
+endef
+export COUNT
+
+test: all
+	{ $(TESTS); } 2>&1 | awk "$$COUNT"
+
+demo: all
+	c-examples/demo.sh
+
+relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR) $(DESTDIR)$(CMAKEDIR)
+	$(INSTALL) -m 644 include/zmq.h include/zmq_utils.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(TARGET)/libzmq.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(TARGET)/libzmq.so $(DESTDIR)$(LIBDIR)/libzmq.so.$(SOVERSION)
+	ln -sf libzmq.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libzmq.so.5
+	ln -sf libzmq.so.5 $(DESTDIR)$(LIBDIR)/libzmq.so
+	sed -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@PKGCONFIG_TO_PREFIX@|$(call relative,$(PKGCONFIGDIR),$(PREFIX))|' \
+	    -e 's|@PREFIX_TO_LIBDIR@|$(call relative,$(PREFIX),$(LIBDIR))|' \
+	    -e 's|@PREFIX_TO_INCLUDEDIR@|$(call relative,$(PREFIX),$(INCLUDEDIR))|' \
+	    packaging/libzmq.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/libzmq.pc
+	sed -e 's|@SOVERSION@|$(SOVERSION)|' \
+	    -e 's|@CMAKE_TO_LIBDIR@|$(call relative,$(CMAKEDIR),$(LIBDIR))|' \
+	    -e 's|@CMAKE_TO_INCLUDEDIR@|$(call relative,$(CMAKEDIR),$(INCLUDEDIR))|' \
+	    packaging/ZeroMQConfig.cmake.in > $(DESTDIR)$(CMAKEDIR)/ZeroMQConfig.cmake
+	sed -e 's|@VERSION@|$(VERSION)|' \
+	    packaging/ZeroMQConfigVersion.cmake.in > $(DESTDIR)$(CMAKEDIR)/ZeroMQConfigVersion.cmake
+
+clean:
+	$(CARGO) clean

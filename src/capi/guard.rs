@@ -1,0 +1,134 @@
+//! The way out of every function: results become return values and errno, panics become errors.
+
+use std::{
+    ffi::{c_int, c_long, c_ulong},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+};
+
+use crate::error::{Error, Result};
+
+/// What a function of this return type returns when it fails.
+pub trait Failure {
+    /// The value.
+    const FAILURE: Self;
+}
+
+impl Failure for () {
+    const FAILURE: () = ();
+}
+
+impl Failure for c_int {
+    const FAILURE: c_int = -1;
+}
+
+impl Failure for c_long {
+    const FAILURE: c_long = -1;
+}
+
+/// Routing ids and the like, where 0 stands for none.
+impl Failure for u32 {
+    const FAILURE: u32 = 0;
+}
+
+/// Times, where nothing measured is no time.
+impl Failure for c_ulong {
+    const FAILURE: c_ulong = 0;
+}
+
+/// Lengths.
+impl Failure for usize {
+    const FAILURE: usize = 0;
+}
+
+impl<T> Failure for *const T {
+    const FAILURE: *const T = ptr::null();
+}
+
+impl<T> Failure for *mut T {
+    const FAILURE: *mut T = ptr::null_mut();
+}
+
+/// Runs the body of a C function.
+///
+/// An error becomes the failure value, and errno says which, whatever was called on the way. Success leaves errno as it
+/// was found: test_timers.cpp reads the errno of an earlier call after one that succeeds. A panic is a bug of this
+/// library, but not the end of the host: the call fails with `ENOTRECOVERABLE`.
+pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
+    let found = errno();
+    let (value, left) = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => (value, found),
+        Ok(Err(error)) => (T::FAILURE, error),
+        Err(payload) => {
+            // Dropping the payload may panic again.
+            mem::forget(payload);
+            (T::FAILURE, Error::ENOTRECOVERABLE)
+        }
+    };
+    set_errno(left);
+    value
+}
+
+/// The calling thread's errno.
+pub fn errno() -> Error {
+    // SAFETY: the C library gives the address of the calling thread's errno, which lives as long as the thread.
+    Error(unsafe { *libc::__errno_location() })
+}
+
+fn set_errno(error: Error) {
+    // SAFETY: as in `errno`.
+    unsafe { *libc::__errno_location() = error.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_keeps_the_errno_found() {
+        set_errno(Error::EINVAL);
+        assert_eq!(
+            guard(|| {
+                set_errno(Error::EAGAIN);
+                Ok(7)
+            }),
+            7
+        );
+        assert_eq!(errno(), Error::EINVAL);
+    }
+
+    #[test]
+    fn an_error_is_errno_whatever_is_dropped_after_it() {
+        struct Noisy;
+        impl Drop for Noisy {
+            fn drop(&mut self) {
+                set_errno(Error::EBADF);
+            }
+        }
+        let failed: c_int = guard(|| {
+            let _noisy = Noisy;
+            Err(Error::ETERM)
+        });
+        assert_eq!((failed, errno()), (-1, Error::ETERM));
+    }
+
+    #[test]
+    fn a_panic_fails_the_call_alone() {
+        let failed: *mut u8 = guard(|| panic!("wanted by the test"));
+        assert!(failed.is_null());
+        assert_eq!(errno(), Error::ENOTRECOVERABLE);
+    }
+
+    #[test]
+    fn a_panic_that_panics_again_when_dropped_fails_the_call_alone() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("wanted by the test");
+            }
+        }
+        let failed: c_int = guard(|| std::panic::panic_any(Bomb));
+        assert_eq!((failed, errno()), (-1, Error::ENOTRECOVERABLE));
+    }
+}

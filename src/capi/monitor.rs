@@ -1,0 +1,37 @@
+//! Monitors: zmq_socket_monitor(3).
+#![allow(unused_variables)]
+
+use std::ffi::{c_char, c_int, c_void};
+
+use super::guard::guard;
+use crate::error::Error;
+
+/// Sends the events of a socket to an inproc endpoint; null ends that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_socket_monitor(
+    s_: *mut c_void,
+    addr_: *const c_char,
+    events_: c_int,
+) -> c_int {
+    guard(|| Err(Error::ENOTSUP))
+}
+
+/// Sends the events of a socket in a version of the format, from a socket of some type.
+#[cfg(feature = "draft")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_socket_monitor_versioned(
+    s_: *mut c_void,
+    addr_: *const c_char,
+    events_: u64,
+    event_version_: c_int,
+    type_: c_int,
+) -> c_int {
+    guard(|| Err(Error::ENOTSUP))
+}
+
+/// Has the monitor report how full the pipes of a socket are.
+#[cfg(feature = "draft")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_socket_monitor_pipes_stats(s: *mut c_void) -> c_int {
+    guard(|| Err(Error::ENOTSUP))
+}

@@ -1,0 +1,48 @@
+//! Polling: zmq_poll(3) and zmq_ppoll(3).
+#![allow(unused_variables)]
+
+use std::ffi::{c_int, c_long, c_short, c_void};
+
+#[cfg(feature = "draft")]
+use libc::sigset_t;
+
+use super::guard::guard;
+use crate::error::Error;
+
+/// A file descriptor.
+pub type zmq_fd_t = c_int;
+
+/// What to wait for: a socket, or a file descriptor where that is null.
+#[repr(C)]
+pub struct zmq_pollitem_t {
+    /// The socket, or null.
+    pub socket: *mut c_void,
+    /// The file descriptor, where there is no socket.
+    pub fd: zmq_fd_t,
+    /// The events to wait for.
+    pub events: c_short,
+    /// The events there are.
+    pub revents: c_short,
+}
+
+/// Waits for events, for some milliseconds at most, or for ever with -1; returns how many items have some.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_poll(
+    items_: *mut zmq_pollitem_t,
+    nitems_: c_int,
+    timeout_: c_long,
+) -> c_int {
+    guard(|| Err(Error::ENOTSUP))
+}
+
+/// As zmq_poll(), with another signal mask meanwhile.
+#[cfg(feature = "draft")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_ppoll(
+    items_: *mut zmq_pollitem_t,
+    nitems_: c_int,
+    timeout_: c_long,
+    sigmask_: *const sigset_t,
+) -> c_int {
+    guard(|| Err(Error::ENOTSUP))
+}

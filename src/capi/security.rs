@@ -1,0 +1,116 @@
+//! Z85 and the keys of CURVE: zmq_z85_encode(3), zmq_z85_decode(3), zmq_curve_keypair(3), zmq_curve_public(3).
+
+use std::{
+    ffi::{CStr, c_char, c_int},
+    ptr, slice,
+};
+
+use super::guard::guard;
+use crate::{error::Error, z85};
+
+/// Encodes bytes, a multiple of 4, as text; dest_ takes 5 characters for each 4 bytes, and a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_z85_encode(
+    dest_: *mut c_char,
+    data_: *const u8,
+    size_: usize,
+) -> *mut c_char {
+    guard(|| {
+        if !size_.is_multiple_of(4) {
+            return Err(Error::EINVAL);
+        }
+        if dest_.is_null() || (data_.is_null() && size_ > 0) {
+            return Err(Error::EFAULT);
+        }
+        let data = if size_ == 0 {
+            &[]
+        } else {
+            // SAFETY: not null, so the caller gives that many bytes.
+            unsafe { slice::from_raw_parts(data_, size_) }
+        };
+        let text = z85::encode(data)?;
+        // SAFETY: the caller gives room for the text and its end; `data`, which it may overlap, is read no more.
+        unsafe {
+            ptr::copy_nonoverlapping(text.as_ptr().cast(), dest_, text.len());
+            *dest_.add(text.len()) = 0;
+        }
+        Ok(dest_)
+    })
+}
+
+/// Decodes text, a multiple of 5 characters, to bytes; dest_ takes 4 bytes for each 5 characters.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_z85_decode(dest_: *mut u8, string_: *const c_char) -> *mut u8 {
+    guard(|| {
+        if string_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        // SAFETY: not null, so the caller gives a string.
+        let bytes = z85::decode(unsafe { CStr::from_ptr(string_) }.to_bytes())?;
+        if dest_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        // SAFETY: the caller gives room for the bytes; the string, which it may overlap, is read no more.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), dest_, bytes.len()) };
+        Ok(dest_)
+    })
+}
+
+/// Makes a pair of CURVE keys, each 40 characters of Z85 and a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_curve_keypair(
+    z85_public_key_: *mut c_char,
+    z85_secret_key_: *mut c_char,
+) -> c_int {
+    let _ = (z85_public_key_, z85_secret_key_);
+    guard(|| Err(Error::ENOTSUP))
+}
+
+/// Derives the public key of a secret one, both 40 characters of Z85 and a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_curve_public(
+    z85_public_key_: *mut c_char,
+    z85_secret_key_: *const c_char,
+) -> c_int {
+    let _ = (z85_public_key_, z85_secret_key_);
+    guard(|| Err(Error::ENOTSUP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capi::guard::errno;
+
+    #[test]
+    fn text_ends_in_a_zero_and_may_be_decoded_in_place() {
+        let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
+        let mut text = [0x7f_u8; 12];
+        let place = text.as_mut_ptr();
+        // SAFETY: there is room for ten characters and the end.
+        unsafe {
+            assert_eq!(
+                zmq_z85_encode(place.cast(), bytes.as_ptr(), 8),
+                place.cast()
+            );
+            assert_eq!(&text, b"HelloWorld\0\x7f");
+            let place = text.as_mut_ptr();
+            assert_eq!(zmq_z85_decode(place, place.cast()), place);
+        }
+        assert_eq!(text[..8], bytes);
+    }
+
+    #[test]
+    fn null_is_returned_for_what_is_refused() {
+        // SAFETY: null is allowed.
+        unsafe {
+            assert!(zmq_z85_encode(ptr::null_mut(), ptr::null(), 42).is_null());
+            assert_eq!(errno(), Error::EINVAL);
+            assert!(zmq_z85_encode(ptr::null_mut(), ptr::null(), 4).is_null());
+            assert_eq!(errno(), Error::EFAULT);
+            assert!(zmq_z85_decode(ptr::null_mut(), c"%nSc1".as_ptr()).is_null());
+            assert_eq!(errno(), Error::EINVAL);
+            assert!(zmq_z85_decode(ptr::null_mut(), ptr::null()).is_null());
+            assert_eq!(errno(), Error::EFAULT);
+        }
+    }
+}

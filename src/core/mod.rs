@@ -1,0 +1,4 @@
+//! What contexts, sockets and their helpers are, without C.
+#![forbid(unsafe_code)]
+
+pub mod timers;
