@@ -46,6 +46,7 @@ errnos! {
     EMFILE = libc::EMFILE,
     EMSGSIZE = libc::EMSGSIZE,
     EMTHREAD = consts::EMTHREAD,
+    ENFILE = libc::ENFILE,
     ENAMETOOLONG = libc::ENAMETOOLONG,
     ENETDOWN = libc::ENETDOWN,
     ENOBUFS = libc::ENOBUFS,

@@ -12,7 +12,7 @@
 
 use std::{
     cell::RefCell,
-    os::fd::{AsRawFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     ptr,
 };
 
@@ -120,8 +120,14 @@ pub struct Engine {
     ttl: Option<u16>,
 }
 
+impl AsFd for Engine {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl Engine {
-    /// Takes over a connection. `left` is what was read of it after the handshake's end.
+    /// Takes over a connection.
     pub fn new(fd: OwnedFd, speech: Speech, version: Version, limit: Limit) -> Engine {
         Engine {
             fd,
@@ -142,6 +148,16 @@ impl Engine {
     /// The descriptor.
     pub fn fd(&self) -> RawFd {
         self.fd.as_raw_fd()
+    }
+
+    /// The descriptor, to be unwatched.
+    pub fn owned_fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Writes these bytes before anything else: what is left of the handshake.
+    pub fn send_first(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
     /// Whether the peer has said anything since this was last asked.

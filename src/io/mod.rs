@@ -1,5 +1,98 @@
-//! Poller threads, and all that has a file descriptor.
+//! Connections: poller threads, listeners, sessions, transports; all that has a file descriptor.
+//!
+//! A [`Session`] lives in an I/O thread, which makes its connection, again and again if need be,
+//! and drives it by default. After the handshake whoever holds the session's lock may drive it:
+//! a thread that sends writes at once where the connection is idle, a thread that waits reads by
+//! itself. What an I/O thread has to do is told it by a [`Command`].
+//!
+//! This module is the only place where the protocol meets pipes. It knows nothing of socket
+//! types' patterns: a socket is an [`Owner`] here, an inbox and somebody who is told of events.
 
 mod engine;
+mod ipc;
+mod listener;
 pub mod resolve;
+mod session;
 mod socket;
+mod tcp;
+mod thread;
+
+use std::{
+    ffi::c_int,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+pub use self::{
+    engine::drop_spent,
+    listener::Listener,
+    session::Session,
+    thread::{Command, Io, Reactor, with_signals_blocked},
+};
+use crate::pipe::Inbox;
+
+/// Who is told of what happens to connections: zmq_socket_monitor(3).
+pub trait Observer: Send + Sync {
+    /// One of `ZMQ_EVENT_*`, with its value and the endpoint that it is about. Called without
+    /// any lock of a session's being needed, and from any thread.
+    fn event(&self, event: c_int, value: c_int, endpoint: &str);
+}
+
+/// What a session or listener knows of its socket.
+#[derive(Clone)]
+pub struct Owner {
+    /// Where the socket's events go.
+    pub inbox: Arc<Inbox>,
+    /// Who is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Held as long as there is something to be done for the socket.
+    pub live: Live,
+}
+
+/// Counts what has to end before the context may.
+pub struct Live(Arc<Lives>);
+
+/// How many [`Live`] there are, and who is told when there are none.
+#[derive(Default)]
+pub struct Lives {
+    count: AtomicUsize,
+    over: std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Lives {
+    /// None yet; `over` is called each time when the last has gone.
+    pub fn new(over: impl Fn() + Send + Sync + 'static) -> Arc<Lives> {
+        let lives = Lives::default();
+        let _ = lives.over.set(Box::new(over));
+        Arc::new(lives)
+    }
+
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
+    }
+
+    /// One more.
+    pub fn live(self: &Arc<Self>) -> Live {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        Live(self.clone())
+    }
+}
+
+impl Clone for Live {
+    fn clone(&self) -> Live {
+        self.0.live()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1
+            && let Some(over) = self.0.over.get()
+        {
+            over();
+        }
+    }
+}

@@ -19,6 +19,7 @@ mod segment;
 mod writer;
 
 use std::{
+    os::fd::RawFd,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering, fence},
@@ -48,6 +49,16 @@ pub trait Far: Send + Sync {
     fn writable(&self);
     /// This end is closed. What was written is to be delivered yet, for so long (none: forever).
     fn closed(&self, linger: Option<Duration>);
+
+    /// Does now, without waiting, what can be done to have something to read.
+    fn drive(&self) {}
+    /// Lends the descriptor to a thread that is about to wait, which watches it for input and
+    /// drives this end when there is some, until it gives it back.
+    fn lend(&self) -> Option<RawFd> {
+        None
+    }
+    /// Takes the descriptor back.
+    fn give_back(&self) {}
 }
 
 /// What the two sides of one direction share beside the queue.
@@ -282,6 +293,10 @@ pub struct End {
     pub peer: Arc<Peer>,
     /// Whether what is written is to go out at once, rather than with what follows.
     pub eager: bool,
+    /// Whether this side has made the connection, rather than the other.
+    pub is_local: bool,
+    /// Whether the peer can't tell what it subscribes to, and wants everything.
+    pub wants_everything: bool,
     /// How long what was written is to be delivered after the end is closed.
     pub linger: Option<Duration>,
     far_closed: bool,
@@ -298,6 +313,8 @@ impl End {
             door,
             peer: Arc::default(),
             eager: true,
+            is_local: false,
+            wants_everything: false,
             linger: None,
             far_closed: false,
             writing: false,

@@ -1,0 +1,344 @@
+//! The I/O threads: each waits in a poller, for its descriptors, its timers and its commands.
+//!
+//! A command is pushed first and the thread notified then, and the thread forgets that it was
+//! notified before it takes commands: so none stays behind while it sleeps.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_queue::SegQueue;
+use polling::{Event, Events, PollMode, Poller};
+
+use super::{
+    listener::Listener,
+    resolve::Resolved,
+    session::{Alarm, Session},
+};
+use crate::error::Result;
+
+/// What an I/O thread is told.
+pub enum Command {
+    /// Here is a new session: connect, or begin the handshake.
+    Start(Arc<Session>),
+    /// Look after a session: there is something to write, or room to read, or it has failed.
+    Wake(Arc<Session>),
+    /// The socket has closed its end; what was sent is to be delivered yet, for so long.
+    Closed(Arc<Session>, Option<Duration>),
+    /// What came of looking up the name of the address to connect to.
+    Resolved(Arc<Session>, Result<Resolved>),
+    /// Here is a new listener.
+    Listen(Arc<Listener>),
+    /// A listener was closed.
+    Unlisten(Arc<Listener>),
+    /// End the thread.
+    Stop,
+}
+
+/// An I/O thread, as others see it.
+pub struct Io {
+    poller: Poller,
+    commands: SegQueue<Command>,
+    notified: AtomicBool,
+    load: AtomicUsize,
+}
+
+impl Io {
+    /// An I/O thread's shared part. EMFILE and the like if there are no file descriptors for it.
+    pub fn new() -> Result<Arc<Io>> {
+        Ok(Arc::new(Io {
+            poller: Poller::new()?,
+            commands: SegQueue::new(),
+            notified: AtomicBool::new(false),
+            load: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Tells the thread something.
+    pub fn push(&self, command: Command) {
+        self.commands.push(command);
+        if !self.notified.swap(true, Ordering::SeqCst) {
+            // It can fail only if the poller's descriptor is gone, and then so is the thread.
+            let _ = self.poller.notify();
+        }
+    }
+
+    /// How many sessions and listeners it serves.
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Another session or listener is going to be served.
+    pub fn add_load(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits for a descriptor from now on, for what the interest says. Never with none: the
+    /// system would go on to tell of hang-ups.
+    pub(super) fn watch(&self, fd: &OwnedFd, token: usize, interest: Interest) -> Result<()> {
+        let event = Event::new(token, interest.read, interest.write);
+        // SAFETY: who watches a descriptor also ends that before closing it.
+        Ok(unsafe { self.poller.add_with_mode(fd, event, PollMode::Level) }?)
+    }
+
+    /// Changes for what it waits.
+    pub(super) fn rewatch(
+        &self,
+        fd: BorrowedFd,
+        token: usize,
+        old: Interest,
+        new: Interest,
+    ) -> Result<()> {
+        let event = Event::new(token, new.read, new.write);
+        match (old.any(), new.any()) {
+            _ if old == new => {}
+            (true, true) => self.poller.modify_with_mode(fd, event, PollMode::Level)?,
+            (true, false) => self.poller.delete(fd)?,
+            // SAFETY: as above.
+            (false, true) => unsafe { self.poller.add_with_mode(&fd, event, PollMode::Level) }?,
+            (false, false) => {}
+        }
+        Ok(())
+    }
+
+    /// Ceases to wait for a descriptor.
+    pub(super) fn unwatch(&self, fd: &OwnedFd) {
+        let _ = self.poller.delete(fd.as_fd());
+    }
+}
+
+/// For what a descriptor is watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Something to read.
+    pub read: bool,
+    /// Room to write.
+    pub write: bool,
+}
+
+impl Interest {
+    /// Whether it is for anything.
+    pub fn any(self) -> bool {
+        self.read || self.write
+    }
+}
+
+/// Names a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimerId(Instant, u64);
+
+/// What an I/O thread has for itself.
+pub struct Reactor {
+    io: Arc<Io>,
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    timers: BTreeMap<TimerId, (Arc<Session>, Alarm)>,
+    next_timer: u64,
+}
+
+/// What a token of the poller stands for.
+#[derive(Clone)]
+enum Entry {
+    Session(Arc<Session>),
+    Listener(Arc<Listener>),
+}
+
+impl Reactor {
+    /// Starts the thread; `prepare` is called on it first.
+    pub fn start(
+        io: Arc<Io>,
+        name: &str,
+        prepare: impl FnOnce() + Send + 'static,
+    ) -> Result<JoinHandle<()>> {
+        let mut reactor = Reactor {
+            io,
+            entries: Vec::new(),
+            free: Vec::new(),
+            timers: BTreeMap::new(),
+            next_timer: 0,
+        };
+        let thread = std::thread::Builder::new().name(name.into());
+        Ok(with_signals_blocked(|| {
+            thread.spawn(move || {
+                prepare();
+                reactor.run();
+            })
+        })?)
+    }
+
+    /// The part that others see.
+    pub fn io(&self) -> &Arc<Io> {
+        &self.io
+    }
+
+    fn run(&mut self) {
+        let mut events = Events::new();
+        loop {
+            events.clear();
+            let deadline = self.timers.first_key_value().map(|(id, _)| id.0);
+            let waited = match deadline {
+                Some(deadline) => self.io.poller.wait_deadline(&mut events, deadline),
+                None => self.io.poller.wait(&mut events, None),
+            };
+            if waited.is_err() {
+                // Only a lack of memory is known to do this; it must not make the thread spin.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            for event in events.iter() {
+                let Some(Some(entry)) = self.entries.get(event.key).cloned() else {
+                    continue;
+                };
+                self.protect(entry, |entry, reactor| match entry {
+                    Entry::Session(session) => {
+                        session.on_ready(reactor, event.readable, event.writable)
+                    }
+                    Entry::Listener(listener) => listener.on_ready(reactor),
+                });
+            }
+            self.io.notified.store(false, Ordering::SeqCst);
+            while let Some(command) = self.io.commands.pop() {
+                if self.obey(command) {
+                    return;
+                }
+            }
+            self.ring();
+            super::engine::drop_spent();
+        }
+    }
+
+    /// Carries a command out. True if it is the last.
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Start(session) => self.protect(Entry::Session(session), |entry, reactor| {
+                if let Entry::Session(session) = entry {
+                    session.on_start(reactor);
+                }
+            }),
+            Command::Wake(session) => self.protect(Entry::Session(session), |entry, reactor| {
+                if let Entry::Session(session) = entry {
+                    session.on_wake(reactor);
+                }
+            }),
+            Command::Closed(session, linger) => {
+                self.protect(Entry::Session(session), |entry, reactor| {
+                    if let Entry::Session(session) = entry {
+                        session.on_closed(reactor, linger);
+                    }
+                })
+            }
+            Command::Resolved(session, resolved) => {
+                self.protect(Entry::Session(session), |entry, reactor| {
+                    if let Entry::Session(session) = entry {
+                        session.on_resolved(reactor, resolved);
+                    }
+                })
+            }
+            Command::Listen(listener) => {
+                let token = self.insert(Entry::Listener(listener.clone()));
+                listener.on_start(self, token);
+            }
+            Command::Unlisten(listener) => {
+                if let Some(token) = listener.token() {
+                    self.remove(token);
+                }
+            }
+            Command::Stop => return true,
+        }
+        false
+    }
+
+    /// Runs what is due.
+    fn ring(&mut self) {
+        let now = Instant::now();
+        while let Some(entry) = self.timers.first_entry()
+            && entry.key().0 <= now
+        {
+            let (session, alarm) = entry.remove();
+            self.protect(Entry::Session(session), |entry, reactor| {
+                if let Entry::Session(session) = entry {
+                    session.on_alarm(reactor, alarm);
+                }
+            });
+        }
+    }
+
+    /// A panic is a bug of ours, and costs no more than the connection that it happens on.
+    fn protect(&mut self, entry: Entry, run: impl FnOnce(&Entry, &mut Reactor)) {
+        let result = catch_unwind(AssertUnwindSafe(|| run(&entry, self)));
+        if let (Err(payload), Entry::Session(session)) = (result, &entry) {
+            std::mem::forget(payload);
+            let _ = catch_unwind(AssertUnwindSafe(|| session.on_panic(self)));
+        }
+    }
+
+    fn insert(&mut self, entry: Entry) -> usize {
+        match self.free.pop() {
+            Some(token) => {
+                self.entries[token] = Some(entry);
+                token
+            }
+            None => {
+                self.entries.push(Some(entry));
+                self.entries.len() - 1
+            }
+        }
+    }
+
+    /// Gives a session a token.
+    pub(super) fn insert_session(&mut self, session: Arc<Session>) -> usize {
+        self.insert(Entry::Session(session))
+    }
+
+    /// Forgets what a token stands for.
+    pub(super) fn remove(&mut self, token: usize) {
+        if let Some(entry) = self.entries.get_mut(token)
+            && entry.take().is_some()
+        {
+            self.free.push(token);
+            self.io.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has a session's alarm rung after a while.
+    pub(super) fn set_alarm(
+        &mut self,
+        session: Arc<Session>,
+        alarm: Alarm,
+        after: Duration,
+    ) -> TimerId {
+        self.next_timer += 1;
+        let id = TimerId(Instant::now() + after, self.next_timer);
+        self.timers.insert(id, (session, alarm));
+        id
+    }
+
+    /// Takes it back, if it hasn't rung.
+    pub(super) fn cancel_alarm(&mut self, id: Option<TimerId>) {
+        if let Some(id) = id {
+            self.timers.remove(&id);
+        }
+    }
+}
+
+/// Runs something with all signals blocked: threads started meanwhile never run the program's
+/// signal handlers.
+pub fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
+    // SAFETY: the sets are local, and filled before they are used.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut old: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut old);
+        let result = run();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
+        result
+    }
+}
