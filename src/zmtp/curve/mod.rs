@@ -63,6 +63,21 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The flags octet in a MESSAGE's text. Its COMMAND, which the RFC does not have, is not the bit of a frame's.
+fn octet_of(flags: Flags) -> u8 {
+    u8::from(flags.more()) | u8::from(flags.command()) << 1
+}
+
+/// What [`octet_of`] says, whatever the other bits are.
+fn flags_of(octet: u8) -> Flags {
+    match octet & 0b11 {
+        0b00 => Flags::NONE,
+        0b01 => Flags::MORE,
+        0b10 => Flags::COMMAND,
+        _ => Flags::COMMAND.and_more(),
+    }
+}
+
 /// Which side of the connection we are, and with it which nonces are ours.
 #[derive(Clone, Copy, Debug)]
 enum Role {
@@ -117,7 +132,7 @@ impl Session {
         out.extend_from_slice(&nonce[16..]);
         let sealed = out.len();
         out.extend_from_slice(&[0; TAG]);
-        out.push(flags.bits());
+        out.push(octet_of(flags));
         for part in parts {
             out.extend_from_slice(part);
         }
@@ -148,8 +163,7 @@ impl Session {
         self.last = counter;
         let nonce = short_nonce(self.their_prefix, counter);
         let text = self.key.open(&nonce, &mut body[MESSAGE.len() + 8..])?;
-        let flags = Flags::from_bits(text[0]);
-        Ok((flags, OVERHEAD..body.len()))
+        Ok((flags_of(text[0]), OVERHEAD..body.len()))
     }
 }
 

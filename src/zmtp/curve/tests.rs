@@ -114,6 +114,24 @@ fn subscriptions_are_encrypted_as_the_version_wants_them() {
 }
 
 #[test]
+fn a_command_has_its_bit_next_to_more() {
+    let (mut ours, mut theirs) = codecs();
+    for (flags, octet) in [
+        (Flags::NONE, 0),
+        (Flags::MORE, 1),
+        (Flags::COMMAND, 2),
+        (Flags::COMMAND.and_more(), 3),
+    ] {
+        let mut frame = Vec::new();
+        ours.encode(flags, &[], &mut frame);
+        let header = theirs.parse(&frame, Limit::NONE).unwrap().unwrap();
+        let body = &mut frame[header.header_len..];
+        assert_eq!(theirs.decode(&header, body).unwrap().0, flags);
+        assert_eq!(body[OVERHEAD - 1], octet);
+    }
+}
+
+#[test]
 fn whether_a_handler_is_needed_depends_on_options() {
     let (ours, theirs) = run(client(), server(), &no_zap, 64);
     ours.peer();
