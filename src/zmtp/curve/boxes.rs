@@ -1,8 +1,8 @@
 //! The boxes of RFC 26: X25519 key agreement, XSalsa20-Poly1305 encryption, and the nonces that go with them.
 //!
 //! The one file that knows which crate does the arithmetic. dryoc was measured against libsodium, RustCrypto and a
-//! composition of dalek's and RustCrypto's crates: with AVX-512, sealing 4 KiB takes it a third of libsodium's time, an eighth
-//! of the others'. Its results were compared with libsodium's for lengths up to 64 KiB.
+//! composition of dalek's and RustCrypto's crates: with AVX-512, sealing 4 KiB takes it a third of libsodium's time
+//! and an eighth of the others'. Its results were compared with libsodium's for lengths up to 64 KiB.
 
 use std::{fmt, ops::Deref};
 
