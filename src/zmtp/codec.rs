@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Command, Failure, Flags, Header, Limit, Version, command, frame, v1};
+use super::{Command, Failure, Flags, Header, Limit, Version, command, curve, frame, v1};
 use crate::error::Result;
 
 /// How a peer's frames are made and read.
@@ -12,6 +12,8 @@ pub enum Codec {
     V1,
     /// ZMTP 2 and 3 with NULL or PLAIN: a [`frame`] goes as it is, so that nothing here need be called.
     Clear,
+    /// ZMTP 3 with CURVE: the frames of [`frame`], each holding an encrypted message.
+    Curve(Box<curve::Session>),
 }
 
 impl Codec {
@@ -23,7 +25,7 @@ impl Codec {
     pub fn parse(&self, input: &[u8], limit: Limit) -> Result<Option<Header>> {
         match self {
             Codec::V1 => v1::parse(input, limit),
-            Codec::Clear => Header::parse(input, limit),
+            Codec::Clear | Codec::Curve(_) => Header::parse(input, limit),
         }
     }
 
@@ -38,6 +40,8 @@ impl Codec {
     ) -> std::result::Result<(Flags, Range<usize>), Failure> {
         match self {
             Codec::V1 | Codec::Clear => Ok((header.flags, 0..body.len())),
+            // The flags of the frame itself are not authenticated, and say nothing.
+            Codec::Curve(session) => session.decode(body),
         }
     }
 
@@ -55,6 +59,7 @@ impl Codec {
                 let header_len = frame::write_header(flags, body_len, &mut header);
                 out.extend_from_slice(&header[..header_len]);
             }
+            Codec::Curve(session) => return session.encode(flags, parts, out),
         }
         for part in parts {
             out.extend_from_slice(part);

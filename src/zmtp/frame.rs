@@ -25,10 +25,16 @@ impl Flags {
     /// The frame is a command, no part of a message.
     pub const COMMAND: Flags = Flags(0b100);
 
-    /// The flags in a frame's first octet, or in that of a CURVE message's plaintext.
+    /// The flags in a frame's first octet.
     #[inline]
     pub const fn from_bits(bits: u8) -> Flags {
         Flags(bits & (Flags::MORE.0 | Flags::COMMAND.0))
+    }
+
+    /// These, and MORE.
+    #[inline]
+    pub const fn and_more(self) -> Flags {
+        Flags(self.0 | Flags::MORE.0)
     }
 
     /// MORE if so, otherwise nothing.

@@ -1,7 +1,7 @@
 //! What the security mechanisms have in common: what a command can lead to, and the commands they share.
 
 use super::{
-    Codec, Failure, Flags, Local, Properties, Security, Version, frame,
+    Codec, Failure, Flags, Local, Properties, Security, Version, curve, frame,
     metadata::{self, IDENTITY, SOCKET_TYPE},
     null::Null,
     plain,
@@ -120,6 +120,8 @@ pub enum Mechanism {
     Null(Null),
     PlainClient(plain::Client),
     PlainServer(plain::Server),
+    CurveClient(curve::Client),
+    CurveServer(curve::Server),
 }
 
 use Mechanism::*;
@@ -134,6 +136,14 @@ impl Mechanism {
                 Ok(Next::Wait(PlainClient(client)))
             }
             Security::PlainServer => Ok(Next::Wait(PlainServer(plain::Server::Hello))),
+            Security::CurveClient(keys) => {
+                let client = curve::Client::start(keys.clone(), out)?;
+                Ok(Next::Wait(CurveClient(client)))
+            }
+            Security::CurveServer { secret_key } => {
+                let secret_key = secret_key.clone();
+                Ok(Next::Wait(CurveServer(curve::Server::Hello { secret_key })))
+            }
         }
     }
 
@@ -143,6 +153,8 @@ impl Mechanism {
             Null(state) => state.on(command, cx)?.map(Null),
             PlainClient(state) => state.on(command, cx, out)?.map(PlainClient),
             PlainServer(state) => state.on(command, cx, out)?.map(PlainServer),
+            CurveClient(state) => state.on(command, cx, out)?.map(CurveClient),
+            CurveServer(state) => state.on(command, cx, out)?.map(CurveServer),
         })
     }
 
@@ -155,8 +167,9 @@ impl Mechanism {
     ) -> Outcome<Mechanism> {
         Ok(match self {
             Null(state) => state.on_zap(verdict, cx, out)?.map(Null),
-            PlainClient(_) => return Err(Failure::Quiet(Error::EFSM)),
+            PlainClient(_) | CurveClient(_) => return Err(Failure::Quiet(Error::EFSM)),
             PlainServer(state) => state.on_zap(verdict, out)?.map(PlainServer),
+            CurveServer(state) => state.on_zap(verdict, cx, out)?.map(CurveServer),
         })
     }
 }

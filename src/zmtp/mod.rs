@@ -11,6 +11,7 @@
 
 mod codec;
 pub mod command;
+pub mod curve;
 mod failure;
 pub mod frame;
 mod greeting;
@@ -47,7 +48,7 @@ pub enum Version {
 }
 
 /// What this side brings to a handshake.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Local {
     /// The socket's type.
     pub socket_type: SocketType,
@@ -85,6 +86,7 @@ impl Local {
 }
 
 /// The security mechanism, with which credentials and in which role.
+#[derive(Clone)]
 pub enum Security {
     /// No credentials.
     Null,
@@ -97,6 +99,13 @@ pub enum Security {
     },
     /// PLAIN, as the side that has them checked by a ZAP handler.
     PlainServer,
+    /// CURVE, as the side that knows the other by its key.
+    CurveClient(curve::ClientKeys),
+    /// CURVE, as the side that is known by its key.
+    CurveServer {
+        /// That key's secret half.
+        secret_key: curve::SecretKey,
+    },
 }
 
 impl Security {
@@ -105,6 +114,7 @@ impl Security {
         match self {
             Security::Null => b"NULL",
             Security::PlainClient { .. } | Security::PlainServer => b"PLAIN",
+            Security::CurveClient(_) | Security::CurveServer { .. } => b"CURVE",
         }
     }
 }
@@ -116,6 +126,8 @@ impl fmt::Debug for Security {
             Security::Null => "Null",
             Security::PlainClient { .. } => "PlainClient",
             Security::PlainServer => "PlainServer",
+            Security::CurveClient(_) => "CurveClient",
+            Security::CurveServer { .. } => "CurveServer",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The framing of ZMTP 1.0 (RFC 13): a length that counts the flags octet too, the flags, the body.
 //!
-//! A header read here is a [`frame::Header`] like any other, so that what follows need not care.
+//! A header read here is a [`Header`] like any other, so that what follows need not care.
 
 use super::frame::{Flags, Header, Limit};
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use super::*;
 
 /// How a side's handshake ended.
 #[derive(Debug)]
-enum End {
+pub enum End {
     Done(Peer),
     Failed(Failure),
     Refused(Failure),
@@ -19,21 +19,21 @@ enum End {
 }
 
 impl End {
-    fn peer(self) -> Peer {
+    pub fn peer(self) -> Peer {
         match self {
             End::Done(peer) => peer,
             end => panic!("{end:?}"),
         }
     }
 
-    fn failure(self) -> Failure {
+    pub fn failure(self) -> Failure {
         match self {
             End::Failed(failure) => failure,
             end => panic!("{end:?}"),
         }
     }
 
-    fn refusal(self) -> Failure {
+    pub fn refusal(self) -> Failure {
         match self {
             End::Refused(failure) => failure,
             end => panic!("{end:?}"),
@@ -42,18 +42,18 @@ impl End {
 }
 
 /// What the ZAP handler answers; `None` if there is none.
-type Zap<'a> = &'a dyn Fn(&zap::Request) -> Option<Vec<Vec<u8>>>;
+pub type Zap<'a> = &'a dyn Fn(&zap::Request) -> Option<Vec<Vec<u8>>>;
 
 /// One side, and what it still has to say.
-struct Side<'a> {
+pub struct Side<'a> {
     handshake: Option<Handshake>,
-    end: End,
+    pub end: End,
     zap: Zap<'a>,
-    out: Vec<u8>,
+    pub out: Vec<u8>,
 }
 
 impl<'a> Side<'a> {
-    fn new(local: Local, zap: Zap<'a>) -> Side<'a> {
+    pub fn new(local: Local, zap: Zap<'a>) -> Side<'a> {
         let mut out = Vec::new();
         Side {
             handshake: Some(Handshake::new(local, &mut out)),
@@ -64,7 +64,7 @@ impl<'a> Side<'a> {
     }
 
     /// Feeds all of the input; returns what was left when the handshake was over.
-    fn feed<'i>(&mut self, mut input: &'i [u8]) -> &'i [u8] {
+    pub fn feed<'i>(&mut self, mut input: &'i [u8]) -> &'i [u8] {
         while !input.is_empty() {
             let Some(handshake) = self.handshake.take() else {
                 break;
@@ -103,11 +103,11 @@ impl<'a> Side<'a> {
     }
 }
 
-fn no_zap(_: &zap::Request) -> Option<Vec<Vec<u8>>> {
+pub fn no_zap(_: &zap::Request) -> Option<Vec<Vec<u8>>> {
     None
 }
 
-fn reply(status: &str) -> Option<Vec<Vec<u8>>> {
+pub fn reply(status: &str) -> Option<Vec<Vec<u8>>> {
     let frames = [
         "",
         "1.0",
@@ -121,7 +121,7 @@ fn reply(status: &str) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Runs both sides against each other, delivering `piece` octets at a time.
-fn run(ours: Local, theirs: Local, zap: Zap<'_>, piece: usize) -> (End, End) {
+pub fn run(ours: Local, theirs: Local, zap: Zap<'_>, piece: usize) -> (End, End) {
     let mut sides = [Side::new(ours, zap), Side::new(theirs, zap)];
     while sides.iter().any(|side| !side.out.is_empty()) {
         for (from, to) in [(0, 1), (1, 0)] {
@@ -133,11 +133,11 @@ fn run(ours: Local, theirs: Local, zap: Zap<'_>, piece: usize) -> (End, End) {
     sides.map(|side| side.end).into()
 }
 
-fn local(socket_type: SocketType) -> Local {
+pub fn local(socket_type: SocketType) -> Local {
     Local::new(socket_type)
 }
 
-fn with_security(socket_type: SocketType, security: Security) -> Local {
+pub fn with_security(socket_type: SocketType, security: Security) -> Local {
     Local {
         security,
         ..local(socket_type)
@@ -168,10 +168,10 @@ fn null_server() -> Local {
     }
 }
 
-const PIECES: [usize; 4] = [1, 7, 64, usize::MAX];
+pub const PIECES: [usize; 4] = [1, 7, 64, usize::MAX];
 
 /// A ZMTP 3 greeting as libzmq sends it.
-fn greeting(minor: u8, mechanism: &[u8]) -> Vec<u8> {
+pub fn greeting(minor: u8, mechanism: &[u8]) -> Vec<u8> {
     let mut octets = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, minor];
     octets.extend_from_slice(mechanism);
     octets.resize(64, 0);
@@ -179,17 +179,17 @@ fn greeting(minor: u8, mechanism: &[u8]) -> Vec<u8> {
 }
 
 /// A short command frame.
-fn command(body: &[u8]) -> Vec<u8> {
+pub fn command(body: &[u8]) -> Vec<u8> {
     [&[4, body.len() as u8], body].concat()
 }
 
 const READY_ROUTER: &[u8] = b"\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\x02id";
 
 /// How a side ends that is sent these octets, and what it answered.
-fn scripted(local: Local, zap: Zap<'_>, script: &[&[u8]]) -> (End, Vec<u8>) {
+pub fn scripted(local: Local, zap: Zap<'_>, script: &[&[u8]]) -> (End, Vec<u8>) {
     let script = script.concat();
     let mut ends = PIECES.map(|piece| {
-        let mut side = Side::new(copy(&local), zap);
+        let mut side = Side::new(local.clone(), zap);
         for octets in script.chunks(piece) {
             side.feed(octets);
         }
@@ -201,24 +201,4 @@ fn scripted(local: Local, zap: Zap<'_>, script: &[&[u8]]) -> (End, Vec<u8>) {
     ends.last_mut()
         .map(|(end, out)| (std::mem::replace(end, End::Waiting), std::mem::take(out)))
         .unwrap()
-}
-
-fn copy(local: &Local) -> Local {
-    Local {
-        socket_type: local.socket_type,
-        routing_id: local.routing_id.clone(),
-        metadata: local.metadata.clone(),
-        security: match &local.security {
-            Security::Null => Security::Null,
-            Security::PlainClient { username, password } => Security::PlainClient {
-                username: username.clone(),
-                password: password.clone(),
-            },
-            Security::PlainServer => Security::PlainServer,
-        },
-        zap_domain: local.zap_domain.clone(),
-        zap_enforce_domain: local.zap_enforce_domain,
-        peer_address: local.peer_address.clone(),
-        limit: local.limit,
-    }
 }
