@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`paths`] | where the library under test, the header and upstream's tree are |
 //! | [`compile`] | C and C++ compiled only when something changed |
+//! | [`peers`] | two processes with a library each, in a conversation |
 //! | [`process`] | a program run in a process group of its own, under a time limit |
 //! | [`reference`] | upstream's libzmq 4.3.5, built from its sources |
 //! | [`upstream`] | upstream's own test programs: which there are, and how they are built and run |
@@ -15,6 +16,7 @@
 pub mod compile;
 pub mod fuzz_corpus;
 pub mod paths;
+pub mod peers;
 pub mod process;
 pub mod reference;
 pub mod upstream;
