@@ -23,7 +23,7 @@ use super::{
     resolve::Resolved,
     session::{Alarm, Session},
 };
-use crate::error::Result;
+use crate::{error::Result, options::ContextOptions};
 
 /// What an I/O thread is told.
 pub enum Command {
@@ -152,12 +152,8 @@ enum Entry {
 }
 
 impl Reactor {
-    /// Starts the thread; `prepare` is called on it first.
-    pub fn start(
-        io: Arc<Io>,
-        name: &str,
-        prepare: impl FnOnce() + Send + 'static,
-    ) -> Result<JoinHandle<()>> {
+    /// Starts the thread, with the name and the scheduling that the context's options ask for.
+    pub fn start(io: Arc<Io>, name: &str, options: &ContextOptions) -> Result<JoinHandle<()>> {
         let mut reactor = Reactor {
             io,
             entries: Vec::new(),
@@ -165,10 +161,12 @@ impl Reactor {
             timers: BTreeMap::new(),
             next_timer: 0,
         };
-        let thread = std::thread::Builder::new().name(name.into());
+        let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
+        let thread = std::thread::Builder::new().name(name);
+        let options = options.clone();
         Ok(with_signals_blocked(|| {
             thread.spawn(move || {
-                prepare();
+                schedule(&options);
                 reactor.run();
             })
         })?)
@@ -340,5 +338,36 @@ pub fn with_signals_blocked<T>(run: impl FnOnce() -> T) -> T {
         let result = run();
         libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
         result
+    }
+}
+
+/// Gives this thread the scheduling that the options ask for, as far as the system lets us.
+fn schedule(options: &ContextOptions) {
+    let (policy, priority) = (options.thread_policy, options.thread_priority);
+    // SAFETY: all structures are local, and filled before they are used.
+    unsafe {
+        let me = libc::pthread_self();
+        let (mut now, mut parameters) = (0, std::mem::zeroed::<libc::sched_param>());
+        if (policy >= 0 || priority >= 0)
+            && libc::pthread_getschedparam(me, &mut now, &mut parameters) == 0
+        {
+            let policy = if policy >= 0 { policy } else { now };
+            let real_time = matches!(policy, libc::SCHED_FIFO | libc::SCHED_RR);
+            parameters.sched_priority = if real_time { priority.max(0) } else { 0 };
+            libc::pthread_setschedparam(me, policy, &parameters);
+            if !real_time && priority > 0 {
+                // Other policies have no priority: the thread is made as nice as it may be.
+                libc::nice(-20);
+            }
+        }
+        if !options.thread_cpus.is_empty() {
+            let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+            for &cpu in &options.thread_cpus {
+                if let Ok(cpu @ 0..1024) = usize::try_from(cpu) {
+                    libc::CPU_SET(cpu, &mut set);
+                }
+            }
+            libc::pthread_setaffinity_np(me, size_of::<libc::cpu_set_t>(), &set);
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -144,7 +144,8 @@ impl Inbox {
 
 /// A socket's end of a pipe, as the other side sees it.
 pub struct Door {
-    inbox: Arc<Inbox>,
+    /// Set when it is known whose the end is.
+    inbox: OnceLock<Arc<Inbox>>,
     /// Set by the socket when it attaches the pipe. Until then it counts as awake, and is not
     /// told anything.
     id: AtomicU64,
@@ -153,10 +154,22 @@ pub struct Door {
 impl Door {
     /// The door to a socket that has not attached the pipe yet.
     pub fn new(inbox: Arc<Inbox>) -> Arc<Door> {
+        let door = Door::unknown();
+        door.set_inbox(inbox);
+        door
+    }
+
+    /// The door to a socket that isn't known yet. Until it is, nobody is told anything.
+    pub fn unknown() -> Arc<Door> {
         Arc::new(Door {
-            inbox,
+            inbox: OnceLock::new(),
             id: AtomicU64::new(0),
         })
+    }
+
+    /// Says whose the end is.
+    pub fn set_inbox(&self, inbox: Arc<Inbox>) {
+        let _ = self.inbox.set(inbox);
     }
 
     /// Names the pipe.
@@ -164,31 +177,28 @@ impl Door {
         self.id.store(id.0, Ordering::Release);
     }
 
-    /// The inbox behind it.
-    pub fn inbox(&self) -> &Arc<Inbox> {
-        &self.inbox
-    }
-
-    fn id(&self) -> PipeId {
-        PipeId(self.id.load(Ordering::Acquire))
+    fn push(&self, event: impl FnOnce(PipeId) -> Event) {
+        if let Some(inbox) = self.inbox.get() {
+            inbox.push(event(PipeId(self.id.load(Ordering::Acquire))));
+        }
     }
 
     /// Says that the connection was lost and made again.
     pub fn hiccup(&self) {
-        self.inbox.push(Event::Hiccup(self.id()));
+        self.push(Event::Hiccup);
     }
 }
 
 impl Far for Door {
     fn readable(&self, _: bool) {
-        self.inbox.push(Event::Readable(self.id()));
+        self.push(Event::Readable);
     }
 
     fn writable(&self) {
-        self.inbox.push(Event::Writable(self.id()));
+        self.push(Event::Writable);
     }
 
     fn closed(&self, _: Option<Duration>) {
-        self.inbox.push(Event::Closed(self.id()));
+        self.push(Event::Closed);
     }
 }

@@ -293,6 +293,10 @@ pub struct End {
     pub peer: Arc<Peer>,
     /// Whether what is written is to go out at once, rather than with what follows.
     pub eager: bool,
+    /// For inproc: the far socket's high-water marks, for sending and for receiving.
+    pub far_limits: Option<(i32, i32)>,
+    /// For an accepted connection: the listener's name, the very one.
+    pub origin: Option<Arc<str>>,
     /// Whether this side has made the connection, rather than the other.
     pub is_local: bool,
     /// Whether the peer can't tell what it subscribes to, and wants everything.
@@ -313,6 +317,8 @@ impl End {
             door,
             peer: Arc::default(),
             eager: true,
+            far_limits: None,
+            origin: None,
             is_local: false,
             wants_everything: false,
             linger: None,
@@ -329,14 +335,33 @@ impl End {
         self.ends.as_ref().is_none_or(|ends| ends.tx.is_closed())
     }
 
-    /// Whether the far end is this one.
-    pub fn is_far(&self, far: &Arc<dyn Far>) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&self.far), Arc::as_ptr(far))
-    }
-
     /// Who is at the far end.
     pub fn far(&self) -> &Arc<dyn Far> {
         &self.far
+    }
+
+    /// How the far end knows this one.
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    /// Tells the far end whom it has to do with.
+    pub fn send_peer(&mut self, peer: Arc<Peer>) {
+        if let Some(ends) = &mut self.ends
+            && ends.tx.queue.peer(peer).is_ok()
+            && ends.tx.publish()
+        {
+            self.far.readable(true);
+        }
+    }
+
+    /// Has the far end deliver what was written, and then close. What it has sent can be read.
+    pub fn shut(&mut self, linger: Option<Duration>) {
+        if let Some(ends) = &mut self.ends {
+            let _ = ends.tx.close();
+            self.far_closed = true;
+            self.far.closed(linger);
+        }
     }
 
     /// Nothing can be written any more; what is there can be read.

@@ -1,0 +1,91 @@
+//! Runs a program in a process group of its own, under a time limit, and leaves nothing of it behind.
+
+use std::fs::{self, File};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Killed, since its time was up.
+    TimedOut,
+}
+
+/// A child process that takes its whole group with it when dropped.
+pub struct Group(Child);
+
+impl Group {
+    /// Starts `command` as the leader of a new process group.
+    pub fn start(command: &mut Command) -> std::io::Result<Self> {
+        command.process_group(0).spawn().map(Group)
+    }
+
+    /// The child, for its pipes.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Waits until the child has ended, or until `deadline`.
+    pub fn wait_until(&mut self, deadline: Instant) -> End {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match self.0.try_wait() {
+                Ok(Some(status)) => return end(status),
+                Ok(None) if Instant::now() < deadline => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(20));
+                }
+                Ok(None) | Err(_) => return End::TimedOut,
+            }
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A group outlives its leader for as long as it has other members, and its number isn't given out meanwhile.
+        // SAFETY: kill takes two numbers and touches no memory.
+        unsafe { libc::kill(-(self.0.id() as i32), libc::SIGKILL) };
+        let _ = self.0.wait();
+    }
+}
+
+fn end(status: ExitStatus) -> End {
+    match status.code() {
+        Some(code) => End::Code(code),
+        None => End::Signal(status.signal().unwrap_or_default()),
+    }
+}
+
+/// Runs `program` in the directory `dir` with the libraries of `library`, for at most `limit`.
+///
+/// What it writes goes through a file beside `dir`, so that a program that writes much never waits for its reader.
+/// Returns how it ended and what it wrote, its standard output and error together in the order written.
+pub fn run(program: &Path, dir: &Path, library: &Path, limit: Duration) -> (End, String) {
+    let log = dir.with_extension("log");
+    let open = || File::options().append(true).create(true).open(&log);
+    let (out, err) = match (open(), open()) {
+        (Ok(out), Ok(err)) => (out, err),
+        (Err(error), _) | (_, Err(error)) => return (End::TimedOut, error.to_string()),
+    };
+    let mut command = Command::new(program);
+    command
+        .current_dir(dir)
+        .env("LD_LIBRARY_PATH", library)
+        .env("TMPDIR", dir)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err);
+    let end = match Group::start(&mut command) {
+        Ok(mut group) => group.wait_until(Instant::now() + limit),
+        Err(error) => return (End::TimedOut, error.to_string()),
+    };
+    let text = fs::read(&log).unwrap_or_default();
+    (end, String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,201 @@
+//! Contexts: the sockets, I/O threads and inproc names that belong together (zmq_ctx_new(3)).
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ffi::c_int,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use super::{
+    inproc::Names,
+    slot::{Content, Slot},
+    socket::Socket,
+};
+use crate::{
+    error::{Error, Result},
+    io::{Command, Io, Live, Lives, Reactor},
+    options::{ContextOptions, Options, SocketType, Value},
+    pipe::{Event, Inbox, Signal, poll},
+};
+
+#[derive(Default)]
+struct State {
+    options: ContextOptions,
+    /// The I/O threads, once there was a socket.
+    threads: Option<Vec<(Arc<Io>, Option<JoinHandle<()>>)>>,
+    /// The sockets that aren't closed.
+    sockets: HashMap<u64, Arc<Inbox>>,
+}
+
+/// A context.
+pub struct Context {
+    state: Mutex<State>,
+    /// Nothing but closing works any more.
+    terminating: AtomicBool,
+    next_socket: AtomicU64,
+    /// What has to end before the context can.
+    lives: Arc<Lives>,
+    /// Set each time when that is the case.
+    over: Arc<OnceLock<Signal>>,
+    names: Names,
+    process: u32,
+}
+
+impl Content for Arc<Context> {
+    const TAG: u32 = 0xabad_cafe;
+    const STALE: Error = Error::EFAULT;
+
+    fn free() -> &'static Mutex<VecDeque<&'static Slot<Self>>> {
+        static FREE: Mutex<VecDeque<&'static Slot<Arc<Context>>>> = Mutex::new(VecDeque::new());
+        &FREE
+    }
+}
+
+impl Context {
+    /// A new context.
+    pub fn create() -> Arc<Context> {
+        let over = Arc::new(OnceLock::<Signal>::new());
+        let lives = Lives::new({
+            let over = over.clone();
+            move || {
+                if let Some(signal) = over.get() {
+                    signal.set();
+                }
+            }
+        });
+        Arc::new(Context {
+            state: Mutex::default(),
+            terminating: AtomicBool::new(false),
+            next_socket: AtomicU64::new(1),
+            lives,
+            over,
+            names: Names::default(),
+            process: std::process::id(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets an option. EINVAL.
+    pub fn set(&self, id: c_int, value: Value) -> Result<()> {
+        self.state().options.set(id, value)
+    }
+
+    /// An option's value. EINVAL.
+    pub fn get(&self, id: c_int) -> Result<c_int> {
+        self.state().options.get(id)
+    }
+
+    /// An option's value in a buffer. EINVAL.
+    pub fn get_ext(&self, id: c_int, out: &mut [u8]) -> Result<()> {
+        self.state().options.get_ext(id, out)
+    }
+
+    /// The inproc names.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whether nothing but closing works any more.
+    pub fn is_terminating(&self) -> bool {
+        self.terminating.load(Ordering::SeqCst)
+    }
+
+    /// Something that keeps the context from ending.
+    pub fn live(&self) -> Live {
+        self.lives.live()
+    }
+
+    /// A new socket. ETERM if the context is terminating, EMFILE if there are as many as
+    /// `ZMQ_MAX_SOCKETS` allows, or no file descriptors.
+    pub fn socket(self: &Arc<Self>, socket_type: SocketType) -> Result<Socket> {
+        let mut state = self.state();
+        if self.is_terminating() {
+            return Err(Error::ETERM);
+        }
+        if state.sockets.len() >= state.options.max_sockets.max(0) as usize {
+            return Err(Error::EMFILE);
+        }
+        if state.threads.is_none() {
+            state.threads = Some(start_threads(&state.options)?);
+        }
+        let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
+        let socket = Socket::new(self.clone(), number, Options::new(socket_type, &state.options));
+        state.sockets.insert(number, socket.inbox().clone());
+        Ok(socket)
+    }
+
+    /// A socket of our own, that isn't counted and is told nothing of the context's end.
+    pub fn inner_socket(self: &Arc<Self>, socket_type: SocketType) -> Socket {
+        let options = Options::new(socket_type, &self.state().options);
+        Socket::new(self.clone(), 0, options)
+    }
+
+    /// A socket was closed.
+    pub fn forget_socket(&self, number: u64) {
+        self.state().sockets.remove(&number);
+    }
+
+    /// The I/O thread for a new connection: of those that the affinity allows the one with the
+    /// least to do. EMTHREAD if there is none.
+    pub fn choose_io(&self, affinity: u64) -> Result<Arc<Io>> {
+        let state = self.state();
+        let threads = state.threads.as_deref().unwrap_or_default();
+        let allowed = |i: usize| affinity == 0 || (i < 64 && affinity & (1 << i) != 0);
+        let candidates = threads.iter().enumerate().filter(|(i, _)| allowed(*i));
+        let chosen = candidates.min_by_key(|(_, (io, _))| io.load());
+        chosen.map(|(_, (io, _))| io.clone()).ok_or(Error::EMTHREAD)
+    }
+
+    /// Has all calls that block, and most others, fail with ETERM from now on: zmq_ctx_shutdown(3).
+    pub fn shutdown(&self) {
+        let state = self.state();
+        if !self.terminating.swap(true, Ordering::SeqCst) {
+            state.sockets.values().for_each(|inbox| inbox.push(Event::Terminate));
+        }
+    }
+
+    /// Ends the context: waits until all sockets are closed, and what they had to send is sent or
+    /// has had its time; zmq_ctx_term(3). EINTR if a signal came: then it is to be called again.
+    pub fn terminate(&self) -> Result<()> {
+        self.shutdown();
+        if self.process != std::process::id() {
+            // In a forked child the threads that would do the work don't exist.
+            return Ok(());
+        }
+        if self.over.get().is_none() {
+            let _ = self.over.set(Signal::new()?);
+        }
+        while self.lives.any() {
+            if let Some(signal) = self.over.get() {
+                let fd = libc::pollfd { fd: signal.fd(), events: libc::POLLIN, revents: 0 };
+                poll(&mut [fd], None)?;
+                signal.clear();
+            }
+        }
+        let threads = self.state().threads.take();
+        for (io, thread) in threads.into_iter().flatten() {
+            io.push(Command::Stop);
+            if let Some(thread) = thread {
+                let _ = thread.join();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start_threads(options: &ContextOptions) -> Result<Vec<(Arc<Io>, Option<JoinHandle<()>>)>> {
+    let mut threads: Vec<(Arc<Io>, Option<JoinHandle<()>>)> = Vec::new();
+    for i in 0..options.io_threads {
+        let io = Io::new()?;
+        let thread = Reactor::start(io.clone(), &format!("IO/{i}"), options)?;
+        threads.push((io, Some(thread)));
+    }
+    Ok(threads)
+}

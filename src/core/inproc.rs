@@ -1,0 +1,148 @@
+//! The inproc names of a context: who is bound to which, and who waits for one (zmq_inproc(7)).
+//!
+//! Two sockets of a process share a pipe, each with its end; there is no connection. A socket
+//! may connect before the name is bound: then the far end is kept here until it is.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    error::{Error, Result},
+    options::Options,
+    pipe::{self, Door, End, Event, Inbox, Peer},
+};
+
+struct Bound {
+    inbox: Arc<Inbox>,
+    options: Arc<Options>,
+}
+
+/// The far end of a pipe whose near end has connected already.
+struct Pending {
+    end: Box<End>,
+    near: Arc<Inbox>,
+    options: Arc<Options>,
+}
+
+#[derive(Default)]
+struct State {
+    bound: HashMap<Box<[u8]>, Bound>,
+    pending: HashMap<Box<[u8]>, Vec<Pending>>,
+}
+
+/// The inproc names of a context.
+#[derive(Default)]
+pub struct Names(Mutex<State>);
+
+/// The high-water mark of a pipe without a connection is that of both sides together; zero: none.
+fn sum(a: i32, b: i32) -> u32 {
+    if a <= 0 || b <= 0 { 0 } else { a.unsigned_abs().saturating_add(b.unsigned_abs()) }
+}
+
+fn peer(options: &Options) -> Arc<Peer> {
+    Arc::new(Peer { routing_id: options.routing_id.to_vec(), metadata: None })
+}
+
+/// Tells two ends whose they are.
+fn introduce(near: &mut End, near_options: &Options, far: &mut End, far_options: &Options) {
+    near.set_peer(peer(far_options));
+    far.set_peer(peer(near_options));
+    let limits = |options: &Options| (options.pipe.send_hwm, options.pipe.receive_hwm);
+    near.far_limits = Some(limits(far_options));
+    far.far_limits = Some(limits(near_options));
+    set_limits(near, near_options);
+}
+
+/// Sets the high-water marks of a pipe: by the socket's options and, for inproc, the peer's.
+pub fn set_limits(end: &End, options: &Options) {
+    let (send, receive) = (options.pipe.send_hwm, options.pipe.receive_hwm);
+    match end.far_limits {
+        Some((far_send, far_receive)) => end.set_limits(sum(send, far_receive), sum(receive, far_send)),
+        None => end.set_limits(send.max(0).unsigned_abs(), receive.max(0).unsigned_abs()),
+    }
+}
+
+impl Names {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Binds a name, and attaches those who wait for it. EADDRINUSE if it is bound.
+    pub fn bind(&self, name: &[u8], inbox: &Arc<Inbox>, options: &Arc<Options>) -> Result<()> {
+        let mut state = self.state();
+        if state.bound.contains_key(name) {
+            return Err(Error::EADDRINUSE);
+        }
+        let bound = Bound { inbox: inbox.clone(), options: options.clone() };
+        state.bound.insert(name.into(), bound);
+        for mut pending in state.pending.remove(name).unwrap_or_default() {
+            let end = &mut pending.end;
+            end.set_peer(peer(&pending.options));
+            end.far_limits = Some((pending.options.pipe.send_hwm, pending.options.pipe.receive_hwm));
+            set_limits(end, options);
+            end.door().set_inbox(inbox.clone());
+            end.send_peer(peer(options));
+            inbox.push(Event::Attach(pending.end));
+        }
+        Ok(())
+    }
+
+    /// Gives a name up. ENOENT if it isn't this socket's.
+    pub fn unbind(&self, name: &[u8], inbox: &Arc<Inbox>) -> Result<()> {
+        let mut state = self.state();
+        match state.bound.get(name) {
+            Some(bound) if Arc::ptr_eq(&bound.inbox, inbox) => {
+                state.bound.remove(name);
+                Ok(())
+            }
+            _ => Err(Error::ENOENT),
+        }
+    }
+
+    /// Forgets all of a socket that is closed. What it has sent before can still be received.
+    pub fn forget(&self, inbox: &Arc<Inbox>) {
+        let mut state = self.state();
+        state.bound.retain(|_, bound| !Arc::ptr_eq(&bound.inbox, inbox));
+        let mut ends = Vec::new();
+        for waiting in state.pending.values_mut() {
+            ends.extend(waiting.extract_if(.., |pending| {
+                Arc::ptr_eq(&pending.near, inbox) && !pending.end.is_readable()
+            }));
+        }
+        state.pending.retain(|_, waiting| !waiting.is_empty());
+        // Dropped without the lock.
+        drop((state, ends));
+    }
+
+    /// Connects to a name that may be bound later. Returns the near end.
+    pub fn connect(&self, name: &[u8], inbox: &Arc<Inbox>, options: &Arc<Options>) -> End {
+        let mut state = self.state();
+        let door = Door::new(inbox.clone());
+        let (ours, theirs) = pipe::pipe(
+            options.pipe.send_hwm.max(0).unsigned_abs(),
+            options.pipe.receive_hwm.max(0).unsigned_abs(),
+        );
+        let their_door = match state.bound.get(name) {
+            Some(bound) => Door::new(bound.inbox.clone()),
+            None => Door::unknown(),
+        };
+        let mut near = End::new(ours, their_door.clone(), door.clone());
+        let mut far = Box::new(End::new(theirs, door, their_door));
+        near.is_local = true;
+        match state.bound.get(name) {
+            Some(bound) => {
+                introduce(&mut near, options, &mut far, &bound.options);
+                let to = bound.inbox.clone();
+                drop(state);
+                to.push(Event::Attach(far));
+            }
+            None => {
+                let pending = Pending { end: far, near: inbox.clone(), options: options.clone() };
+                state.pending.entry(name.into()).or_default().push(pending);
+            }
+        }
+        near
+    }
+}

@@ -1,0 +1,126 @@
+//! What a C program's handles point to: slots that are recycled but never given back.
+//!
+//! So a handle that is stale, because what it stood for was closed, points to a slot whose tag
+//! says so, or in which something newer is by now. Slots are used again in the order in which
+//! they were left, so that this takes long. The content is behind a lock: threads that use one
+//! socket take turns, and one that waits leaves the lock meanwhile.
+
+use std::{
+    collections::VecDeque,
+    ops::{Deref, DerefMut},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use crate::error::{Error, Result};
+
+/// What can be in a slot.
+pub trait Content: Sized + Send + 'static {
+    /// What a slot with such content begins with.
+    const TAG: u32;
+    /// What a handle that stands for nothing (any more) is answered.
+    const STALE: Error;
+    /// The slots of this kind that are not in use.
+    fn free() -> &'static Mutex<VecDeque<&'static Slot<Self>>>;
+}
+
+const DEAD: u32 = 0xdead_beef;
+/// So many slots are left unused before the first of them is used again.
+const REST: usize = 64;
+
+/// Something behind a handle.
+#[repr(C, align(64))]
+pub struct Slot<T: Content> {
+    /// [`Content::TAG`] while something is in it. First, so that it can be looked at before it
+    /// is known that there is a slot at all.
+    tag: AtomicU32,
+    /// Counts what has been in the slot.
+    generation: AtomicU64,
+    content: Mutex<Option<T>>,
+}
+
+impl<T: Content> Slot<T> {
+    /// Puts something into a slot.
+    pub fn put(content: T) -> &'static Slot<T> {
+        let mut free = T::free().lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = if free.len() > REST { free.pop_front() } else { None };
+        drop(free);
+        let slot = slot.unwrap_or_else(|| {
+            Box::leak(Box::new(Slot {
+                tag: AtomicU32::new(DEAD),
+                generation: AtomicU64::new(0),
+                content: Mutex::new(None),
+            }))
+        });
+        *slot.content.lock().unwrap_or_else(PoisonError::into_inner) = Some(content);
+        slot.tag.store(T::TAG, Ordering::Release);
+        slot
+    }
+
+    /// Waits for its turn. ENOTRECOVERABLE if an earlier call has failed on a bug of ours.
+    #[inline]
+    pub fn lock(&'static self) -> Result<Locked<T>> {
+        let guard = self.content.lock().map_err(|_| Error::ENOTRECOVERABLE)?;
+        if guard.is_none() {
+            return Err(T::STALE);
+        }
+        Ok(Locked { slot: self, guard })
+    }
+
+    /// Waits for its turn again, if the same thing is still there.
+    pub fn relock(&'static self, generation: u64) -> Result<Locked<T>> {
+        let locked = self.lock()?;
+        if locked.generation() != generation {
+            return Err(T::STALE);
+        }
+        Ok(locked)
+    }
+
+    /// Takes the content out, whatever has happened to it.
+    pub fn take(&'static self) -> Result<T> {
+        let mut guard = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let content = guard.take().ok_or(T::STALE)?;
+        self.tag.store(DEAD, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.content.clear_poison();
+        drop(guard);
+        T::free().lock().unwrap_or_else(PoisonError::into_inner).push_back(self);
+        Ok(content)
+    }
+}
+
+/// The content of a slot, for as long as nobody else has its turn.
+pub struct Locked<T: Content> {
+    slot: &'static Slot<T>,
+    guard: MutexGuard<'static, Option<T>>,
+}
+
+impl<T: Content> Locked<T> {
+    /// The slot.
+    pub fn slot(&self) -> &'static Slot<T> {
+        self.slot
+    }
+
+    /// Which of those that have been in the slot this is.
+    pub fn generation(&self) -> u64 {
+        self.slot.generation.load(Ordering::Relaxed)
+    }
+}
+
+impl<T: Content> Deref for Locked<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.guard.as_ref().expect("checked when it was locked")
+    }
+}
+
+impl<T: Content> DerefMut for Locked<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.guard.as_mut().expect("checked when it was locked")
+    }
+}

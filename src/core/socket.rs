@@ -1,0 +1,431 @@
+//! Sockets: a pattern, its pipes, its options and its endpoints (zmq_socket(3)).
+//!
+//! Whoever has the socket's turn has it all. What others do to it (peers that come and go, pipes
+//! that have something again) comes as events through its inbox, and takes effect when the next
+//! call begins: [`Socket::process`].
+
+use std::{
+    collections::VecDeque,
+    ffi::c_int,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use super::{
+    context::Context,
+    inproc::{self, Names},
+    monitor::Monitor,
+    slot::{Content, Slot},
+};
+use crate::{
+    consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
+    endpoint::Endpoint,
+    error::{Error, Result},
+    io::{Listener, Live, Owner, Session},
+    message::{Received, Sink, Source},
+    options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
+    pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern},
+    pipe::{End, Event, Inbox, PipeId},
+};
+
+/// With more pipes than this, what is written goes through the I/O threads, which batch, rather
+/// than at once from the sender's thread.
+const EAGER_MAX: usize = 4;
+
+/// What an endpoint has become.
+enum Link {
+    Listener(Arc<Listener>),
+    /// With the pipe, unless that comes with each connection.
+    Session(Arc<Session>, Option<PipeId>),
+    /// An inproc connection.
+    Inproc(PipeId),
+}
+
+/// A socket.
+pub struct Socket {
+    context: Arc<Context>,
+    number: u64,
+    options: Arc<Options>,
+    pattern: Box<dyn Pattern>,
+    pipes: Pipes,
+    inbox: Arc<Inbox>,
+    monitor: Arc<Monitor>,
+    links: Vec<(Vec<u8>, Link)>,
+    last_endpoint: Vec<u8>,
+    events: Vec<Event>,
+    /// The part that was received last is followed by more.
+    more: bool,
+    terminated: bool,
+    /// Keeps the context from ending.
+    live: Live,
+}
+
+impl Content for Box<Socket> {
+    const TAG: u32 = 0xbadd_ecaf;
+    const STALE: Error = Error::ENOTSOCK;
+
+    fn free() -> &'static Mutex<VecDeque<&'static Slot<Self>>> {
+        static FREE: Mutex<VecDeque<&'static Slot<Box<Socket>>>> = Mutex::new(VecDeque::new());
+        &FREE
+    }
+}
+
+impl Socket {
+    pub(super) fn new(context: Arc<Context>, number: u64, options: Options) -> Socket {
+        let live = context.live();
+        let mut pattern = pattern(options.socket_type);
+        pattern.configure(&pattern_options(&options));
+        Socket {
+            context,
+            number,
+            pattern,
+            options: Arc::new(options),
+            pipes: Pipes::default(),
+            inbox: Arc::default(),
+            monitor: Arc::default(),
+            links: Vec::new(),
+            last_endpoint: Vec::new(),
+            events: Vec::new(),
+            more: false,
+            terminated: false,
+            live,
+        }
+    }
+
+    /// Its inbox.
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Its context.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Who is told of its connections' events.
+    pub fn monitor(&self) -> &Arc<Monitor> {
+        &self.monitor
+    }
+
+    fn names(&self) -> &Names {
+        self.context.names()
+    }
+
+    // -- events ----------------------------------------------------------------------------------
+
+    /// Lets take effect what has happened meanwhile. ETERM if the context is terminating.
+    #[inline]
+    pub fn process(&mut self) -> Result<()> {
+        if self.inbox.is_pending() {
+            self.process_events();
+        }
+        if self.terminated { Err(Error::ETERM) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn process_events(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        self.inbox.take(&mut events);
+        for event in events.drain(..) {
+            match event {
+                Event::Readable(id) if self.pipes.get(id).is_some() => self.pattern.readable(&mut self.pipes, id),
+                Event::Writable(id) if self.pipes.get(id).is_some() => self.pattern.writable(&mut self.pipes, id),
+                Event::Hiccup(id) if self.pipes.get(id).is_some() => self.pattern.hiccup(&mut self.pipes, id),
+                Event::Closed(id) if self.pipes.get(id).is_some() => self.pattern.closed(&mut self.pipes, id),
+                Event::Attach(end) => drop(self.attach(end)),
+                Event::Terminate => self.terminated = true,
+                Event::Readable(_) | Event::Writable(_) | Event::Hiccup(_) | Event::Closed(_) => {}
+            }
+        }
+        self.events = events;
+        self.detach_ended();
+    }
+
+    fn attach(&mut self, end: Box<End>) -> PipeId {
+        let (local, everything) = (end.is_local, end.wants_everything);
+        let id = self.pipes.insert(end);
+        self.pattern.attach(&mut self.pipes, id, local, everything);
+        if self.pipes.get_mut(id).is_some_and(|end| end.attach(id)) {
+            self.pattern.closed(&mut self.pipes, id);
+        }
+        self.set_eager();
+        id
+    }
+
+    fn set_eager(&mut self) {
+        let eager = self.pipes.len() <= EAGER_MAX;
+        self.pipes.iter_mut().for_each(|(_, end)| end.eager = eager);
+    }
+
+    /// Removes the pipes that have come to their end.
+    #[inline]
+    fn detach_ended(&mut self) {
+        while self.pipes.has_ended() {
+            let Some(id) = self.pipes.take_ended() else { break };
+            self.detach(id);
+        }
+    }
+
+    fn detach(&mut self, id: PipeId) {
+        if self.pipes.get(id).is_none() {
+            return;
+        }
+        self.pattern.detach(&mut self.pipes, id);
+        let linger = self.linger();
+        if let Some(mut end) = self.pipes.remove(id) {
+            end.linger = linger;
+        }
+        self.links.retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
+        self.set_eager();
+    }
+
+    fn linger(&self) -> Option<Duration> {
+        u64::try_from(self.options.linger).ok().map(Duration::from_millis)
+    }
+
+    // -- messages --------------------------------------------------------------------------------
+
+    /// Sends a part, if that is possible without waiting. EAGAIN; EFSM, EHOSTUNREACH, ENOTSUP and
+    /// what else the pattern says. `blocking`: the caller would wait.
+    #[inline]
+    pub fn try_send(&mut self, more: bool, part: &mut Source, blocking: bool) -> Result<()> {
+        let result = self.pattern.send(&mut self.pipes, more, part);
+        self.detach_ended();
+        match result {
+            Err(BROKEN) if blocking => {
+                drop(part.take());
+                Ok(())
+            }
+            Err(BROKEN) => Err(Error::EAGAIN),
+            result => result,
+        }
+    }
+
+    /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.
+    #[inline]
+    pub fn try_recv(&mut self, sink: &mut Sink) -> Result<Received> {
+        let result = self.pattern.recv(&mut self.pipes, sink);
+        self.detach_ended();
+        let received = result?;
+        self.more = received.more;
+        Ok(received)
+    }
+
+    /// What can be done without waiting: ZMQ_POLLIN, ZMQ_POLLOUT.
+    pub fn ready(&mut self) -> c_int {
+        let mut ready = 0;
+        if self.pattern.can_send(&mut self.pipes) {
+            ready |= ZMQ_POLLOUT;
+        }
+        if self.pattern.can_recv(&mut self.pipes) {
+            ready |= ZMQ_POLLIN;
+        }
+        self.detach_ended();
+        ready
+    }
+
+    /// Its pipes.
+    pub fn pipes(&self) -> &Pipes {
+        &self.pipes
+    }
+
+    // -- endpoints -------------------------------------------------------------------------------
+
+    fn owner(&self) -> Owner {
+        Owner { inbox: self.inbox.clone(), observer: self.monitor.clone(), live: self.live.clone() }
+    }
+
+    /// Listens at an endpoint: zmq_bind(3) with its errors.
+    pub fn bind(&mut self, uri: &[u8]) -> Result<()> {
+        let endpoint = Endpoint::parse(uri)?;
+        if let Endpoint::Inproc(name) = &endpoint {
+            self.names().bind(name, &self.inbox, &self.options)?;
+            self.last_endpoint = uri.to_vec();
+            // Those who have waited for it are there at once.
+            self.process_events();
+            return Ok(());
+        }
+        let io = self.context.choose_io(self.options.affinity)?;
+        let listener = Listener::bind(&endpoint, self.options.clone(), self.owner(), io)
+            .inspect_err(|error| self.monitor.bind_failed(*error, uri))?;
+        self.last_endpoint = listener.name().as_bytes().to_vec();
+        self.links.push((self.last_endpoint.clone(), Link::Listener(listener)));
+        Arc::make_mut(&mut self.options).net.use_fd = -1;
+        Ok(())
+    }
+
+    /// Connects to an endpoint: zmq_connect(3) with its errors.
+    pub fn connect(&mut self, uri: &[u8]) -> Result<()> {
+        let endpoint = Endpoint::parse(uri)?;
+        if let Endpoint::Inproc(name) = &endpoint {
+            let end = self.names().connect(name, &self.inbox, &self.options);
+            let id = self.attach(Box::new(end));
+            self.links.push((uri.to_vec(), Link::Inproc(id)));
+            self.last_endpoint = uri.to_vec();
+            self.detach_ended();
+            return Ok(());
+        }
+        // To these a second connection to the same place is of no use.
+        use SocketType::{Dealer, Pub, Req, Sub};
+        let single = matches!(self.options.socket_type, Dealer | Sub | Pub | Req);
+        if single && self.links.iter().any(|(name, _)| name == uri) {
+            return Ok(());
+        }
+        let io = self.context.choose_io(self.options.affinity)?;
+        endpoint.check_connect()?;
+        let (session, end) = Session::connect(endpoint, self.options.clone(), self.owner(), io);
+        let id = end.map(|end| self.attach(Box::new(end)));
+        self.links.push((uri.to_vec(), Link::Session(session, id)));
+        self.last_endpoint = uri.to_vec();
+        self.detach_ended();
+        Ok(())
+    }
+
+    /// Ceases to listen at, or to be connected to, an endpoint: zmq_unbind(3), zmq_disconnect(3).
+    /// ENOENT if it isn't, EINVAL if it is no endpoint.
+    pub fn unlink(&mut self, uri: &[u8]) -> Result<()> {
+        let endpoint = Endpoint::parse(uri)?;
+        let mut found = false;
+        if let Endpoint::Inproc(name) = &endpoint
+            && self.names().unbind(name, &self.inbox).is_ok()
+        {
+            return Ok(());
+        }
+        let name = self.canonical(&endpoint, uri);
+        while let Some(i) = self.links.iter().position(|(link, _)| *link == name || link == uri) {
+            let (_, link) = self.links.remove(i);
+            self.unmake(link);
+            found = true;
+        }
+        if found { Ok(()) } else { Err(Error::ENOENT) }
+    }
+
+    /// The name under which a listener at this endpoint is known.
+    fn canonical(&self, endpoint: &Endpoint, uri: &[u8]) -> Vec<u8> {
+        match endpoint {
+            Endpoint::Tcp(tcp) => crate::io::resolve::canonical(tcp, self.options.net.ipv6).into_bytes(),
+            _ => uri.to_vec(),
+        }
+    }
+
+    fn unmake(&mut self, link: Link) {
+        let linger = self.linger();
+        match link {
+            Link::Listener(listener) => {
+                listener.close();
+                // What it has accepted ends with it; what has come in can still be received.
+                let name = listener.origin();
+                for (_, end) in self.pipes.iter_mut() {
+                    if end.origin.as_ref().is_some_and(|origin| Arc::ptr_eq(origin, name)) {
+                        end.shut(linger);
+                    }
+                }
+            }
+            Link::Session(_, Some(id)) | Link::Inproc(id) => self.detach(id),
+            Link::Session(session, None) => session.abandon(linger),
+        }
+    }
+
+    /// Monitors the socket's connections: zmq_socket_monitor(3).
+    pub fn start_monitor(&mut self, endpoint: Option<&[u8]>, events: c_int) -> Result<()> {
+        let context = self.context.clone();
+        match endpoint {
+            None => self.monitor.stop(),
+            Some(endpoint) => self.monitor.start(&context, endpoint, events)?,
+        }
+        Ok(())
+    }
+
+    // -- options ---------------------------------------------------------------------------------
+
+    /// Sets an option: zmq_setsockopt(3) with its errors.
+    pub fn set_option(&mut self, id: c_int, value: Value) -> Result<()> {
+        match Arc::make_mut(&mut self.options).set(id, value)? {
+            Set::Stored(_) => {
+                self.pattern.configure(&pattern_options(&self.options));
+                if matches!(id, crate::consts::ZMQ_SNDHWM | crate::consts::ZMQ_RCVHWM) {
+                    self.pipes.iter().for_each(|(_, end)| inproc::set_limits(end, &self.options));
+                }
+            }
+            Set::Subscribe(topic) => self.pattern.subscribe(&mut self.pipes, topic)?,
+            Set::Unsubscribe(topic) => self.pattern.unsubscribe(&mut self.pipes, topic)?,
+            Set::ConnectRoutingId(id) => self.pattern.set_connect_routing_id(id)?,
+        }
+        self.detach_ended();
+        Ok(())
+    }
+
+    /// Reads an option into a buffer, and returns how long it is: zmq_getsockopt(3) with its errors.
+    pub fn get_option(&mut self, id: c_int, out: &mut [u8]) -> Result<usize> {
+        if id == crate::consts::ZMQ_ROUTING_ID
+            && let Some(made_up) = self.pattern.made_up_routing_id()
+        {
+            return put_padded(out, &made_up);
+        }
+        let live = match self.options.get(id, out)? {
+            Get::Written(size) => return Ok(size),
+            Get::Live(live) => live,
+        };
+        let number = match live {
+            LiveOption::ReceiveMore => c_int::from(self.more),
+            LiveOption::Fd => self.inbox.fd()?,
+            LiveOption::Events => {
+                self.process()?;
+                self.ready()
+            }
+            LiveOption::TopicsCount => self.pattern.topics()? as c_int,
+            LiveOption::LastEndpoint => return put_text(out, &self.last_endpoint),
+        };
+        put_padded(out, &number.to_ne_bytes())
+    }
+
+    // -- the end ---------------------------------------------------------------------------------
+
+    /// Closes the socket. What was sent is delivered in the background: zmq_close(3).
+    pub fn close(mut self) {
+        self.inbox.close();
+        self.names().forget(&self.inbox);
+        for (_, link) in std::mem::take(&mut self.links) {
+            match link {
+                Link::Listener(listener) => listener.close(),
+                Link::Session(session, None) => session.abandon(self.linger()),
+                Link::Session(..) | Link::Inproc(_) => {}
+            }
+        }
+        let linger = self.linger();
+        for id in self.pipes.ids() {
+            if let Some(mut end) = self.pipes.remove(id) {
+                end.linger = linger;
+            }
+        }
+        self.monitor.stop();
+        if self.number > 0 {
+            self.context.forget_socket(self.number);
+        }
+    }
+}
+
+fn pattern_options(options: &Options) -> PatternOptions {
+    PatternOptions {
+        router_mandatory: options.router.mandatory,
+        router_raw: options.router.raw,
+        router_handover: options.router.handover,
+        probe_router: options.router.probe,
+        req_correlate: options.req.correlate,
+        req_relaxed: options.req.relaxed,
+        verbose_subscribe: options.publish.verbose_subscribe,
+        verbose_cancel: options.publish.verbose_unsubscribe,
+        xpub_nodrop: options.publish.no_drop,
+        xpub_manual: options.publish.manual,
+        xpub_last_value: options.publish.last_value,
+        xpub_welcome: options.publish.welcome.to_vec(),
+        only_first_subscribe: options.only_first_subscribe,
+        xsub_verbose_cancel: false,
+        invert_matching: options.invert_matching,
+    }
+}
