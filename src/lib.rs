@@ -18,4 +18,5 @@ pub mod consts;
 pub mod error;
 pub mod message;
 pub mod options;
+pub mod pattern;
 pub mod pipe;
