@@ -22,6 +22,7 @@ pub mod error;
 pub mod io;
 pub mod message;
 pub mod options;
+pub mod pattern;
 pub mod pipe;
 pub mod z85;
 pub mod zmtp;

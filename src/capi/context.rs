@@ -1,27 +1,42 @@
 //! Contexts: zmq_ctx_new(3) and its siblings.
-#![allow(unused_variables)]
 
 use std::ffi::{c_int, c_void};
 
-use super::guard::guard;
-use crate::error::Error;
+use super::{guard::guard, handle};
+use crate::{
+    consts::ZMQ_IO_THREADS,
+    core::{context::Context, slot::Slot},
+    error::Error,
+    options::Value,
+};
 
 /// A new context; end it with zmq_ctx_term().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| Ok(handle::of(Slot::put(Context::create()))))
 }
 
 /// Ends a context, once its sockets are closed and what they had to send is sent or given up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_term(context_: *mut c_void) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller promises a handle.
+        let slot = unsafe { handle::context_slot(context_) }?;
+        let context = slot.lock()?.clone();
+        context.terminate()?;
+        drop(slot.take());
+        Ok(0)
+    })
 }
 
 /// Makes what blocks in a context fail with ETERM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_shutdown(context_: *mut c_void) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller promises a handle.
+        unsafe { handle::context(context_) }?.shutdown();
+        Ok(0)
+    })
 }
 
 /// Sets an option of a context.
@@ -31,31 +46,48 @@ pub unsafe extern "C" fn zmq_ctx_set(
     option_: c_int,
     optval_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller promises a handle.
+        let context = unsafe { handle::context(context_) }?;
+        context.set(option_, Value::Bytes(&optval_.to_ne_bytes()))?;
+        Ok(0)
+    })
 }
 
 /// The value of an option of a context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_get(context_: *mut c_void, option_: c_int) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller promises a handle.
+        unsafe { handle::context(context_) }?.get(option_)
+    })
 }
 
 /// Deprecated: zmq_ctx_new() with a number of I/O threads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_init(io_threads_: c_int) -> *mut c_void {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if io_threads_ < 0 {
+            return Err(Error::EINVAL);
+        }
+        let context = Context::create();
+        context.set(ZMQ_IO_THREADS, Value::Bytes(&io_threads_.to_ne_bytes()))?;
+        Ok(handle::of(Slot::put(context)))
+    })
 }
 
 /// Deprecated: zmq_ctx_term().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_term(context_: *mut c_void) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    // SAFETY: the caller promises the same.
+    unsafe { zmq_ctx_term(context_) }
 }
 
 /// Deprecated: zmq_ctx_term().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ctx_destroy(context_: *mut c_void) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    // SAFETY: the caller promises the same.
+    unsafe { zmq_ctx_term(context_) }
 }
 
 /// Sets an option of a context to a value of any type.
@@ -67,7 +99,17 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
     optval_: *const c_void,
     optvallen_: usize,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller promises a handle and a value of this length.
+        let (context, value) = unsafe {
+            (
+                handle::context(context_)?,
+                handle::bytes(optval_, optvallen_)?,
+            )
+        };
+        context.set(option_, Value::Bytes(value))?;
+        Ok(0)
+    })
 }
 
 /// Reads an option of a context of any type.
@@ -79,5 +121,13 @@ pub unsafe extern "C" fn zmq_ctx_get_ext(
     optval_: *mut c_void,
     optvallen_: *mut usize,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller promises a handle, and a buffer of the length that is there.
+        unsafe {
+            let context = handle::context(context_)?;
+            let length = optvallen_.as_ref().ok_or(Error::EFAULT)?;
+            context.get_ext(option_, handle::buffer(optval_, *length)?)?;
+        }
+        Ok(0)
+    })
 }

@@ -1,10 +1,14 @@
 //! Messages: zmq_msg_init(3) and its siblings.
-#![allow(unused_variables)]
 
-use std::ffi::{c_char, c_int, c_uchar, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
-use super::guard::guard;
-use crate::error::Error;
+use super::{guard::guard, handle};
+use crate::{
+    consts::{ZMQ_DONTWAIT, ZMQ_MORE, ZMQ_SHARED, ZMQ_SNDMORE, ZMQ_SRCFD},
+    core::wait,
+    error::{Error, Result},
+    message::{Message, Sink, Source},
+};
 
 /// A message. What is in it is the library's business; its address must not change between calls.
 ///
@@ -15,19 +19,63 @@ pub struct zmq_msg_t {
     opaque: [c_uchar; 64],
 }
 
+/// The message behind a pointer, whatever is there. EFAULT for a null pointer.
+///
+/// # Safety
+/// The pointer is null or valid.
+unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
+    // SAFETY: as promised; the sizes and alignments are the same, and any bytes will do.
+    unsafe { message.cast::<Message>().as_mut() }.ok_or(Error::EFAULT)
+}
+
+/// The message behind a pointer. EFAULT if there is none.
+///
+/// # Safety
+/// The pointer is null or valid.
+unsafe fn valid<'a>(message: *const zmq_msg_t) -> Result<&'a mut Message> {
+    // SAFETY: as promised.
+    let message = unsafe { place(message.cast_mut()) }?;
+    if message.is_valid() {
+        Ok(message)
+    } else {
+        Err(Error::EFAULT)
+    }
+}
+
+/// Makes a message where there was none.
+///
+/// # Safety
+/// The pointer is null or valid.
+unsafe fn init(to: *mut zmq_msg_t, message: Message) -> Result<c_int> {
+    // SAFETY: as promised; what was there is no message, or is forgotten as with libzmq.
+    unsafe { std::ptr::write(place(to)?, message) };
+    Ok(0)
+}
+
+/// A size as functions return it.
+pub(super) fn returned(size: usize) -> c_int {
+    c_int::try_from(size).unwrap_or(c_int::MAX)
+}
+
 /// What frees the data of a message made by zmq_msg_init_data(); any thread may call it.
 pub type zmq_free_fn = Option<unsafe extern "C" fn(data_: *mut c_void, hint_: *mut c_void)>;
 
 /// Makes an empty message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { init(msg_, Message::new()) }
+    })
 }
 
 /// Makes a message of some bytes, not yet filled in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { init(msg_, Message::with_size(size_)?) }
+    })
 }
 
 /// Makes a message of the given data, which ffn_ frees once it is no longer used.
@@ -39,7 +87,10 @@ pub unsafe extern "C" fn zmq_msg_init_data(
     ffn_: zmq_free_fn,
     hint_: *mut c_void,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { init(msg_, Message::foreign(data_.cast(), size_, ffn_, hint_)?) }
+    })
 }
 
 /// Sends a message, and leaves an empty one; returns its size in bytes.
@@ -49,7 +100,14 @@ pub unsafe extern "C" fn zmq_msg_send(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
+        let size = message.size();
+        let (more, dont_wait) = (flags_ & ZMQ_SNDMORE != 0, flags_ & ZMQ_DONTWAIT != 0);
+        wait::send(socket, more, dont_wait, &mut Source::Message(message))?;
+        Ok(returned(size))
+    })
 }
 
 /// Receives a message in place of the one there; returns its size in bytes.
@@ -59,49 +117,100 @@ pub unsafe extern "C" fn zmq_msg_recv(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
+        let mut received = Message::new();
+        let part = wait::receive(
+            socket,
+            flags_ & ZMQ_DONTWAIT != 0,
+            &mut Sink::Message(&mut received),
+        )?;
+        // What was there may call the program when it is dropped, so that is done without a lock.
+        *message = received;
+        Ok(returned(part.size))
+    })
 }
 
 /// Frees what a message holds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { place(msg_) }?.close()?;
+        Ok(0)
+    })
 }
 
 /// Moves a message in place of another, and leaves an empty one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let message = valid(src_)?.take();
+            *valid(dest_)? = message;
+        }
+        Ok(0)
+    })
 }
 
 /// Copies a message in place of another; they may share their data.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let message = valid(src_)?.duplicate();
+            *valid(dest_)? = message;
+        }
+        Ok(0)
+    })
 }
 
 /// Where the data of a message is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        Ok(unsafe { valid(msg_) }?.data().cast())
+    })
 }
 
 /// The size of a message in bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        Ok(unsafe { valid(msg_) }?.size())
+    })
 }
 
 /// Whether more parts of the same message follow: 1 or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        Ok(unsafe { valid(msg_) }?.more().into())
+    })
 }
 
 /// A property of a message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let message = unsafe { valid(msg_) }?;
+        match property_ {
+            ZMQ_MORE => Ok(message.more().into()),
+            ZMQ_SHARED => Ok(message.is_shared().into()),
+            ZMQ_SRCFD => message
+                .metadata()
+                .and_then(|metadata| metadata.fd())
+                .ok_or(Error::EINVAL),
+            _ => Err(Error::EINVAL),
+        }
+    })
 }
 
 /// Sets a property of a message; there are none that can be.
@@ -111,7 +220,10 @@ pub unsafe extern "C" fn zmq_msg_set(
     property_: c_int,
     optval_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        let _ = (msg_, property_, optval_);
+        Err(Error::EINVAL)
+    })
 }
 
 /// A property of a message, by name. The text lives as long as the message.
@@ -120,7 +232,15 @@ pub unsafe extern "C" fn zmq_msg_gets(
     msg_: *const zmq_msg_t,
     property_: *const c_char,
 ) -> *const c_char {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if property_.is_null() {
+            return Err(Error::EINVAL);
+        }
+        // SAFETY: the caller's contract.
+        let (message, name) = unsafe { (valid(msg_)?, CStr::from_ptr(property_)) };
+        let value = message.metadata().and_then(|metadata| metadata.get(name));
+        value.map(CStr::as_ptr).ok_or(Error::EINVAL)
+    })
 }
 
 /// Names the peer that a message for SERVER or PEER goes to.
@@ -159,5 +279,8 @@ pub unsafe extern "C" fn zmq_msg_init_buffer(
     buf_: *const c_void,
     size_: usize,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { init(msg_, Message::copy_of(handle::bytes(buf_, size_)?)?) }
+    })
 }

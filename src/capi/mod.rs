@@ -12,6 +12,7 @@
 pub mod atomics;
 pub mod context;
 mod guard;
+mod handle;
 pub mod message;
 pub mod monitor;
 pub mod poll;

@@ -1,9 +1,9 @@
 //! Monitors: zmq_socket_monitor(3).
-#![allow(unused_variables)]
 
 use std::ffi::{c_char, c_int, c_void};
 
-use super::guard::guard;
+use super::{guard::guard, handle};
+#[cfg(feature = "draft")]
 use crate::error::Error;
 
 /// Sends the events of a socket to an inproc endpoint; null ends that.
@@ -13,7 +13,19 @@ pub unsafe extern "C" fn zmq_socket_monitor(
     addr_: *const c_char,
     events_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let socket = unsafe { handle::socket(s_) }?;
+        let endpoint = match addr_.is_null() {
+            true => None,
+            // SAFETY: the caller's contract.
+            false => Some(unsafe { handle::text(addr_) }?),
+        };
+        let mut socket = socket.lock()?;
+        socket.check()?;
+        socket.start_monitor(endpoint, events_)?;
+        Ok(0)
+    })
 }
 
 /// Sends the events of a socket in a version of the format, from a socket of some type.

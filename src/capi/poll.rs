@@ -1,13 +1,18 @@
 //! Polling: zmq_poll(3) and zmq_ppoll(3).
-#![allow(unused_variables)]
 
-use std::ffi::{c_int, c_long, c_short, c_void};
+use std::{
+    ffi::{c_int, c_long, c_short, c_void},
+    slice,
+};
 
 #[cfg(feature = "draft")]
 use libc::sigset_t;
 
-use super::guard::guard;
-use crate::error::Error;
+use super::{guard::guard, handle};
+use crate::{
+    core::poll::{Item, What, poll},
+    error::Error,
+};
 
 /// A file descriptor.
 pub type zmq_fd_t = c_int;
@@ -32,7 +37,37 @@ pub unsafe extern "C" fn zmq_poll(
     nitems_: c_int,
     timeout_: c_long,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if nitems_ < 0 {
+            return Err(Error::EINVAL);
+        }
+        if nitems_ > 0 && items_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        let places: &mut [zmq_pollitem_t] = match nitems_ {
+            0 => &mut [],
+            // SAFETY: the caller's contract.
+            _ => unsafe { slice::from_raw_parts_mut(items_, nitems_ as usize) },
+        };
+        let mut items = Vec::with_capacity(places.len());
+        for place in places.iter() {
+            let what = match place.socket.is_null() {
+                true => What::Fd(place.fd),
+                // SAFETY: the caller's contract.
+                false => What::Socket(unsafe { handle::socket(place.socket) }?),
+            };
+            items.push(Item {
+                what,
+                events: place.events.into(),
+                ready: 0,
+            });
+        }
+        let ready = poll(&mut items, timeout_)?;
+        for (place, item) in places.iter_mut().zip(&items) {
+            place.revents = item.ready as c_short;
+        }
+        Ok(ready as c_int)
+    })
 }
 
 /// As zmq_poll(), with another signal mask meanwhile.

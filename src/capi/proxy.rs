@@ -1,10 +1,12 @@
 //! Proxies: zmq_proxy(3) and zmq_proxy_steerable(3).
-#![allow(unused_variables)]
 
-use std::ffi::{c_int, c_void};
+use std::{
+    ffi::{c_int, c_void},
+    ptr::null_mut,
+};
 
-use super::guard::guard;
-use crate::error::Error;
+use super::{guard::guard, handle};
+use crate::{core::proxy, error::Error};
 
 /// Forwards messages between two sockets, and copies them to a third unless it is null, until the context ends.
 #[unsafe(no_mangle)]
@@ -13,7 +15,18 @@ pub unsafe extern "C" fn zmq_proxy(
     backend_: *mut c_void,
     capture_: *mut c_void,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if frontend_.is_null() || backend_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        // SAFETY: the caller's contract.
+        let socket = |handle: *mut c_void| unsafe { handle::socket(handle) };
+        let optional =
+            |handle: *mut c_void| (!handle.is_null()).then(|| socket(handle)).transpose();
+        let (capture, control) = (optional(capture_)?, optional(null_mut())?);
+        proxy::proxy(socket(frontend_)?, socket(backend_)?, capture, control)?;
+        Ok(0)
+    })
 }
 
 /// As zmq_proxy(), with a socket that takes the commands PAUSE, RESUME, TERMINATE and STATISTICS.
@@ -24,7 +37,18 @@ pub unsafe extern "C" fn zmq_proxy_steerable(
     capture_: *mut c_void,
     control_: *mut c_void,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if frontend_.is_null() || backend_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        // SAFETY: the caller's contract.
+        let socket = |handle: *mut c_void| unsafe { handle::socket(handle) };
+        let optional =
+            |handle: *mut c_void| (!handle.is_null()).then(|| socket(handle)).transpose();
+        let (capture, control) = (optional(capture_)?, optional(control_)?);
+        proxy::proxy(socket(frontend_)?, socket(backend_)?, capture, control)?;
+        Ok(0)
+    })
 }
 
 /// Deprecated: zmq_proxy().
@@ -34,5 +58,7 @@ pub unsafe extern "C" fn zmq_device(
     frontend_: *mut c_void,
     backend_: *mut c_void,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    let _ = type_;
+    // SAFETY: the same contract.
+    unsafe { zmq_proxy(frontend_, backend_, null_mut()) }
 }

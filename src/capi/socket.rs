@@ -1,23 +1,61 @@
 //! Sockets: zmq_socket(3), zmq_bind(3), zmq_send(3) and their siblings.
-#![allow(unused_variables)]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::{
+    ffi::{c_char, c_int, c_void},
+    ptr::null_mut,
+    slice,
+};
 
 use libc::iovec;
 
-use super::{guard::guard, message::zmq_msg_t};
-use crate::error::Error;
+use super::{
+    guard::guard,
+    handle,
+    message::{returned, zmq_msg_recv, zmq_msg_send, zmq_msg_t},
+};
+use crate::{
+    consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
+    core::{slot::Slot, wait},
+    error::{Error, Result},
+    io::drop_spent,
+    message::{Message, Sink, Source},
+    options::{SocketType, Value},
+};
+
+/// Sends a part, as the flags say.
+fn send(socket: *mut c_void, part: &mut Source, flags: c_int) -> Result<()> {
+    // SAFETY: the contract of all that call this.
+    let socket = unsafe { handle::socket(socket) }?;
+    wait::send(
+        socket,
+        flags & ZMQ_SNDMORE != 0,
+        flags & ZMQ_DONTWAIT != 0,
+        part,
+    )
+}
 
 /// A new socket of a context; free it with zmq_close().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_socket(context_: *mut c_void, type_: c_int) -> *mut c_void {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let context = unsafe { handle::context(context_) }?;
+        let socket_type = SocketType::from_number(type_).ok_or(Error::EINVAL)?;
+        Ok(handle::of(Slot::put(Box::new(
+            context.socket(socket_type)?,
+        ))))
+    })
 }
 
 /// Closes a socket. What it has to send is sent in the background, as ZMQ_LINGER says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_close(s_: *mut c_void) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { handle::socket(s_) }?.take()?.close();
+        drop_spent();
+        Ok(0)
+    })
 }
 
 /// Sets an option of a socket.
@@ -28,7 +66,19 @@ pub unsafe extern "C" fn zmq_setsockopt(
     optval_: *const c_void,
     optvallen_: usize,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let socket = unsafe { handle::socket(s_) }?;
+        let value = match optval_.is_null() {
+            true => Value::Null(optvallen_),
+            // SAFETY: the caller's contract.
+            false => Value::Bytes(unsafe { handle::bytes(optval_, optvallen_) }?),
+        };
+        let mut socket = socket.lock()?;
+        socket.check()?;
+        socket.set_option(option_, value)?;
+        Ok(0)
+    })
 }
 
 /// Reads an option of a socket.
@@ -39,31 +89,77 @@ pub unsafe extern "C" fn zmq_getsockopt(
     optval_: *mut c_void,
     optvallen_: *mut usize,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let mut socket = handle::socket(s_)?.lock()?;
+            socket.check()?;
+            let length = optvallen_.as_mut().ok_or(Error::EFAULT)?;
+            let buffer = handle::buffer(optval_, *length)?;
+            *length = socket.get_option(option_, buffer)?;
+        }
+        Ok(0)
+    })
 }
 
 /// Listens at an endpoint.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
+        let mut socket = socket.lock()?;
+        socket.process()?;
+        socket.bind(address)?;
+        drop(socket);
+        drop_spent();
+        Ok(0)
+    })
 }
 
 /// Connects to an endpoint, now or once it is there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
+        let mut socket = socket.lock()?;
+        socket.process()?;
+        socket.connect(address)?;
+        drop(socket);
+        drop_spent();
+        Ok(0)
+    })
 }
 
 /// Ceases to listen at an endpoint.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
+        let mut socket = socket.lock()?;
+        socket.process()?;
+        socket.unlink(address)?;
+        drop(socket);
+        drop_spent();
+        Ok(0)
+    })
 }
 
 /// Disconnects from an endpoint.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
+        let mut socket = socket.lock()?;
+        socket.process()?;
+        socket.unlink(address)?;
+        drop(socket);
+        drop_spent();
+        Ok(0)
+    })
 }
 
 /// Sends a copy of some bytes as a message; returns their number.
@@ -74,7 +170,12 @@ pub unsafe extern "C" fn zmq_send(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let bytes = unsafe { handle::bytes(buf_, len_) }?;
+        send(s_, &mut Source::Bytes(bytes), flags_)?;
+        Ok(returned(len_))
+    })
 }
 
 /// Sends bytes that never change or go as a message; returns their number.
@@ -85,7 +186,13 @@ pub unsafe extern "C" fn zmq_send_const(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract: the bytes stay, and stay as they are.
+        let mut message =
+            unsafe { Message::foreign(buf_.cast_mut().cast(), len_, None, null_mut()) }?;
+        send(s_, &mut Source::Message(&mut message), flags_)?;
+        Ok(returned(len_))
+    })
 }
 
 /// Receives a message, as far as it fits; returns its size in bytes.
@@ -96,7 +203,16 @@ pub unsafe extern "C" fn zmq_recv(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, buffer) = unsafe { (handle::socket(s_)?, handle::buffer(buf_, len_)?) };
+        let part = wait::receive(
+            socket,
+            flags_ & ZMQ_DONTWAIT != 0,
+            &mut Sink::Buffer(buffer),
+        )?;
+        Ok(returned(part.size))
+    })
 }
 
 /// Deprecated: zmq_msg_send().
@@ -106,7 +222,8 @@ pub unsafe extern "C" fn zmq_sendmsg(
     msg_: *mut zmq_msg_t,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    // SAFETY: the same contract.
+    unsafe { zmq_msg_send(msg_, s_, flags_) }
 }
 
 /// Deprecated: zmq_msg_recv().
@@ -116,7 +233,8 @@ pub unsafe extern "C" fn zmq_recvmsg(
     msg_: *mut zmq_msg_t,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    // SAFETY: the same contract.
+    unsafe { zmq_msg_recv(msg_, s_, flags_) }
 }
 
 /// Sends each buffer as a message, or all as one with ZMQ_SNDMORE.
@@ -127,7 +245,25 @@ pub unsafe extern "C" fn zmq_sendiov(
     count_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { handle::socket(s_) }?;
+        if count_ == 0 || iov_.is_null() {
+            return Err(Error::EINVAL);
+        }
+        // SAFETY: the caller's contract.
+        let parts = unsafe { slice::from_raw_parts(iov_, count_) };
+        let mut size = 0;
+        for (i, part) in parts.iter().enumerate() {
+            // SAFETY: the caller's contract.
+            let bytes = unsafe { handle::bytes(part.iov_base, part.iov_len) }?;
+            let last = i + 1 == count_;
+            let flags = if last { flags_ & !ZMQ_SNDMORE } else { flags_ };
+            send(s_, &mut Source::Bytes(bytes), flags)?;
+            size = returned(bytes.len());
+        }
+        Ok(size)
+    })
 }
 
 /// Receives the parts of a message, each in a buffer that free() frees.
@@ -138,7 +274,39 @@ pub unsafe extern "C" fn zmq_recviov(
     count_: *mut usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        // SAFETY: the caller's contract.
+        let (socket, count) =
+            unsafe { (handle::socket(s_)?, count_.as_mut().ok_or(Error::EINVAL)?) };
+        if *count == 0 || iov_.is_null() {
+            return Err(Error::EINVAL);
+        }
+        // SAFETY: the caller's contract.
+        let parts = unsafe { slice::from_raw_parts_mut(iov_, *count) };
+        *count = 0;
+        for part in parts {
+            let mut message = Message::new();
+            let received = wait::receive(
+                socket,
+                flags_ & ZMQ_DONTWAIT != 0,
+                &mut Sink::Message(&mut message),
+            )?;
+            // SAFETY: what is allocated has so many bytes; the caller frees it.
+            unsafe {
+                let data = libc::malloc(received.size.max(1));
+                if data.is_null() {
+                    return Err(Error::ENOMEM);
+                }
+                std::ptr::copy_nonoverlapping(message.bytes().as_ptr(), data.cast(), received.size);
+                (part.iov_base, part.iov_len) = (data, received.size);
+            }
+            *count += 1;
+            if !received.more {
+                break;
+            }
+        }
+        Ok(returned(*count))
+    })
 }
 
 /// Lets a DISH receive the messages of a group.

@@ -126,7 +126,11 @@ impl Context {
             state.threads = Some(start_threads(&state.options)?);
         }
         let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
-        let socket = Socket::new(self.clone(), number, Options::new(socket_type, &state.options));
+        let socket = Socket::new(
+            self.clone(),
+            number,
+            Options::new(socket_type, &state.options),
+        );
         state.sockets.insert(number, socket.inbox().clone());
         Ok(socket)
     }
@@ -157,7 +161,10 @@ impl Context {
     pub fn shutdown(&self) {
         let state = self.state();
         if !self.terminating.swap(true, Ordering::SeqCst) {
-            state.sockets.values().for_each(|inbox| inbox.push(Event::Terminate));
+            state
+                .sockets
+                .values()
+                .for_each(|inbox| inbox.push(Event::Terminate));
         }
     }
 
@@ -174,7 +181,11 @@ impl Context {
         }
         while self.lives.any() {
             if let Some(signal) = self.over.get() {
-                let fd = libc::pollfd { fd: signal.fd(), events: libc::POLLIN, revents: 0 };
+                let fd = libc::pollfd {
+                    fd: signal.fd(),
+                    events: libc::POLLIN,
+                    revents: 0,
+                };
                 poll(&mut [fd], None)?;
                 signal.clear();
             }

@@ -38,11 +38,18 @@ pub struct Names(Mutex<State>);
 
 /// The high-water mark of a pipe without a connection is that of both sides together; zero: none.
 fn sum(a: i32, b: i32) -> u32 {
-    if a <= 0 || b <= 0 { 0 } else { a.unsigned_abs().saturating_add(b.unsigned_abs()) }
+    if a <= 0 || b <= 0 {
+        0
+    } else {
+        a.unsigned_abs().saturating_add(b.unsigned_abs())
+    }
 }
 
 fn peer(options: &Options) -> Arc<Peer> {
-    Arc::new(Peer { routing_id: options.routing_id.to_vec(), metadata: None })
+    Arc::new(Peer {
+        routing_id: options.routing_id.to_vec(),
+        metadata: None,
+    })
 }
 
 /// Tells two ends whose they are.
@@ -59,7 +66,9 @@ fn introduce(near: &mut End, near_options: &Options, far: &mut End, far_options:
 pub fn set_limits(end: &End, options: &Options) {
     let (send, receive) = (options.pipe.send_hwm, options.pipe.receive_hwm);
     match end.far_limits {
-        Some((far_send, far_receive)) => end.set_limits(sum(send, far_receive), sum(receive, far_send)),
+        Some((far_send, far_receive)) => {
+            end.set_limits(sum(send, far_receive), sum(receive, far_send))
+        }
         None => end.set_limits(send.max(0).unsigned_abs(), receive.max(0).unsigned_abs()),
     }
 }
@@ -75,12 +84,18 @@ impl Names {
         if state.bound.contains_key(name) {
             return Err(Error::EADDRINUSE);
         }
-        let bound = Bound { inbox: inbox.clone(), options: options.clone() };
+        let bound = Bound {
+            inbox: inbox.clone(),
+            options: options.clone(),
+        };
         state.bound.insert(name.into(), bound);
         for mut pending in state.pending.remove(name).unwrap_or_default() {
             let end = &mut pending.end;
             end.set_peer(peer(&pending.options));
-            end.far_limits = Some((pending.options.pipe.send_hwm, pending.options.pipe.receive_hwm));
+            end.far_limits = Some((
+                pending.options.pipe.send_hwm,
+                pending.options.pipe.receive_hwm,
+            ));
             set_limits(end, options);
             end.door().set_inbox(inbox.clone());
             end.send_peer(peer(options));
@@ -104,7 +119,9 @@ impl Names {
     /// Forgets all of a socket that is closed. What it has sent before can still be received.
     pub fn forget(&self, inbox: &Arc<Inbox>) {
         let mut state = self.state();
-        state.bound.retain(|_, bound| !Arc::ptr_eq(&bound.inbox, inbox));
+        state
+            .bound
+            .retain(|_, bound| !Arc::ptr_eq(&bound.inbox, inbox));
         let mut ends = Vec::new();
         for waiting in state.pending.values_mut() {
             ends.extend(waiting.extract_if(.., |pending| {
@@ -139,7 +156,11 @@ impl Names {
                 to.push(Event::Attach(far));
             }
             None => {
-                let pending = Pending { end: far, near: inbox.clone(), options: options.clone() };
+                let pending = Pending {
+                    end: far,
+                    near: inbox.clone(),
+                    options: options.clone(),
+                };
                 state.pending.entry(name.into()).or_default().push(pending);
             }
         }

@@ -33,8 +33,14 @@ impl Sender {
         head[..2].copy_from_slice(&(event as u16).to_ne_bytes());
         head[2..].copy_from_slice(&value.to_ne_bytes());
         let _ = self.socket.process();
-        if self.socket.try_send(true, &mut Source::Bytes(&head), false).is_ok() {
-            let _ = self.socket.try_send(false, &mut Source::Bytes(endpoint), false);
+        if self
+            .socket
+            .try_send(true, &mut Source::Bytes(&head), false)
+            .is_ok()
+        {
+            let _ = self
+                .socket
+                .try_send(false, &mut Source::Bytes(endpoint), false);
         }
     }
 }
@@ -53,7 +59,10 @@ impl Monitor {
         self.stop();
         let mut socket = context.inner_socket(SocketType::Pair);
         // It must not hold up the context's end.
-        socket.set_option(crate::consts::ZMQ_LINGER, crate::options::Value::Bytes(&0i32.to_ne_bytes()))?;
+        socket.set_option(
+            crate::consts::ZMQ_LINGER,
+            crate::options::Value::Bytes(&0i32.to_ne_bytes()),
+        )?;
         if let Err(error) = socket.bind(endpoint) {
             socket.close();
             return Err(error);

@@ -45,7 +45,11 @@ impl<T: Content> Slot<T> {
     /// Puts something into a slot.
     pub fn put(content: T) -> &'static Slot<T> {
         let mut free = T::free().lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = if free.len() > REST { free.pop_front() } else { None };
+        let slot = if free.len() > REST {
+            free.pop_front()
+        } else {
+            None
+        };
         drop(free);
         let slot = slot.unwrap_or_else(|| {
             Box::leak(Box::new(Slot {
@@ -86,7 +90,10 @@ impl<T: Content> Slot<T> {
         self.generation.fetch_add(1, Ordering::Relaxed);
         self.content.clear_poison();
         drop(guard);
-        T::free().lock().unwrap_or_else(PoisonError::into_inner).push_back(self);
+        T::free()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(self);
         Ok(content)
     }
 }

@@ -124,7 +124,20 @@ impl Socket {
         if self.inbox.is_pending() {
             self.process_events();
         }
-        if self.terminated { Err(Error::ETERM) } else { Ok(()) }
+        if self.terminated {
+            Err(Error::ETERM)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// ETERM if the context is terminating, and this was noticed.
+    pub fn check(&mut self) -> Result<()> {
+        if self.context.is_terminating() {
+            Err(Error::ETERM)
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -133,10 +146,18 @@ impl Socket {
         self.inbox.take(&mut events);
         for event in events.drain(..) {
             match event {
-                Event::Readable(id) if self.pipes.get(id).is_some() => self.pattern.readable(&mut self.pipes, id),
-                Event::Writable(id) if self.pipes.get(id).is_some() => self.pattern.writable(&mut self.pipes, id),
-                Event::Hiccup(id) if self.pipes.get(id).is_some() => self.pattern.hiccup(&mut self.pipes, id),
-                Event::Closed(id) if self.pipes.get(id).is_some() => self.pattern.closed(&mut self.pipes, id),
+                Event::Readable(id) if self.pipes.get(id).is_some() => {
+                    self.pattern.readable(&mut self.pipes, id)
+                }
+                Event::Writable(id) if self.pipes.get(id).is_some() => {
+                    self.pattern.writable(&mut self.pipes, id)
+                }
+                Event::Hiccup(id) if self.pipes.get(id).is_some() => {
+                    self.pattern.hiccup(&mut self.pipes, id)
+                }
+                Event::Closed(id) if self.pipes.get(id).is_some() => {
+                    self.pattern.closed(&mut self.pipes, id)
+                }
                 Event::Attach(end) => drop(self.attach(end)),
                 Event::Terminate => self.terminated = true,
                 Event::Readable(_) | Event::Writable(_) | Event::Hiccup(_) | Event::Closed(_) => {}
@@ -166,7 +187,9 @@ impl Socket {
     #[inline]
     fn detach_ended(&mut self) {
         while self.pipes.has_ended() {
-            let Some(id) = self.pipes.take_ended() else { break };
+            let Some(id) = self.pipes.take_ended() else {
+                break;
+            };
             self.detach(id);
         }
     }
@@ -180,12 +203,15 @@ impl Socket {
         if let Some(mut end) = self.pipes.remove(id) {
             end.linger = linger;
         }
-        self.links.retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
+        self.links
+            .retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
         self.set_eager();
     }
 
     fn linger(&self) -> Option<Duration> {
-        u64::try_from(self.options.linger).ok().map(Duration::from_millis)
+        u64::try_from(self.options.linger)
+            .ok()
+            .map(Duration::from_millis)
     }
 
     // -- messages --------------------------------------------------------------------------------
@@ -237,7 +263,11 @@ impl Socket {
     // -- endpoints -------------------------------------------------------------------------------
 
     fn owner(&self) -> Owner {
-        Owner { inbox: self.inbox.clone(), observer: self.monitor.clone(), live: self.live.clone() }
+        Owner {
+            inbox: self.inbox.clone(),
+            observer: self.monitor.clone(),
+            live: self.live.clone(),
+        }
     }
 
     /// Listens at an endpoint: zmq_bind(3) with its errors.
@@ -254,7 +284,8 @@ impl Socket {
         let listener = Listener::bind(&endpoint, self.options.clone(), self.owner(), io)
             .inspect_err(|error| self.monitor.bind_failed(*error, uri))?;
         self.last_endpoint = listener.name().as_bytes().to_vec();
-        self.links.push((self.last_endpoint.clone(), Link::Listener(listener)));
+        self.links
+            .push((self.last_endpoint.clone(), Link::Listener(listener)));
         Arc::make_mut(&mut self.options).net.use_fd = -1;
         Ok(())
     }
@@ -297,7 +328,11 @@ impl Socket {
             return Ok(());
         }
         let name = self.canonical(&endpoint, uri);
-        while let Some(i) = self.links.iter().position(|(link, _)| *link == name || link == uri) {
+        while let Some(i) = self
+            .links
+            .iter()
+            .position(|(link, _)| *link == name || link == uri)
+        {
             let (_, link) = self.links.remove(i);
             self.unmake(link);
             found = true;
@@ -308,7 +343,9 @@ impl Socket {
     /// The name under which a listener at this endpoint is known.
     fn canonical(&self, endpoint: &Endpoint, uri: &[u8]) -> Vec<u8> {
         match endpoint {
-            Endpoint::Tcp(tcp) => crate::io::resolve::canonical(tcp, self.options.net.ipv6).into_bytes(),
+            Endpoint::Tcp(tcp) => {
+                crate::io::resolve::canonical(tcp, self.options.net.ipv6).into_bytes()
+            }
             _ => uri.to_vec(),
         }
     }
@@ -321,7 +358,11 @@ impl Socket {
                 // What it has accepted ends with it; what has come in can still be received.
                 let name = listener.origin();
                 for (_, end) in self.pipes.iter_mut() {
-                    if end.origin.as_ref().is_some_and(|origin| Arc::ptr_eq(origin, name)) {
+                    if end
+                        .origin
+                        .as_ref()
+                        .is_some_and(|origin| Arc::ptr_eq(origin, name))
+                    {
                         end.shut(linger);
                     }
                 }
@@ -349,7 +390,9 @@ impl Socket {
             Set::Stored(_) => {
                 self.pattern.configure(&pattern_options(&self.options));
                 if matches!(id, crate::consts::ZMQ_SNDHWM | crate::consts::ZMQ_RCVHWM) {
-                    self.pipes.iter().for_each(|(_, end)| inproc::set_limits(end, &self.options));
+                    self.pipes
+                        .iter()
+                        .for_each(|(_, end)| inproc::set_limits(end, &self.options));
                 }
             }
             Set::Subscribe(topic) => self.pattern.subscribe(&mut self.pipes, topic)?,

@@ -34,7 +34,9 @@ const DRIVE_MAX: usize = 4;
 
 /// Until when to wait: milliseconds from now; negative: forever.
 pub fn deadline(timeout: i64) -> Option<Instant> {
-    u64::try_from(timeout).ok().and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)))
+    u64::try_from(timeout)
+        .ok()
+        .and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)))
 }
 
 /// Sends a part: zmq_send(3) with its errors.
@@ -42,7 +44,11 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
 pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> Result<()> {
     let mut socket = handle.lock()?;
     socket.process()?;
-    let timeout = if dont_wait { 0 } else { socket.options().send_timeout };
+    let timeout = if dont_wait {
+        0
+    } else {
+        socket.options().send_timeout
+    };
     match socket.try_send(more, part, timeout != 0) {
         Err(Error::EAGAIN) if timeout != 0 => {}
         result => return result,
@@ -87,7 +93,11 @@ pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Recei
 
 #[cold]
 fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
-    let timeout = if dont_wait { 0 } else { socket.options().receive_timeout };
+    let timeout = if dont_wait {
+        0
+    } else {
+        socket.options().receive_timeout
+    };
     let deadline = deadline(timeout.into());
     loop {
         drive(&socket);
@@ -124,8 +134,17 @@ impl Waiter {
     pub fn new() -> Result<Waiter> {
         let parker = Parker::current()?;
         parker.reset();
-        let own = libc::pollfd { fd: -1, events: 0, revents: 0 };
-        Ok(Waiter { parker, inboxes: Vec::new(), lent: Vec::new(), fds: vec![own] })
+        let own = libc::pollfd {
+            fd: -1,
+            events: 0,
+            revents: 0,
+        };
+        Ok(Waiter {
+            parker,
+            inboxes: Vec::new(),
+            lent: Vec::new(),
+            fds: vec![own],
+        })
     }
 
     /// Waits for a socket, too. False if it has events already.
@@ -139,7 +158,11 @@ impl Waiter {
             for (_, end) in socket.pipes().iter() {
                 if let Some(fd) = end.far().lend() {
                     self.lent.push(end.far().clone());
-                    self.fds.push(libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+                    self.fds.push(libc::pollfd {
+                        fd,
+                        events: libc::POLLIN,
+                        revents: 0,
+                    });
                 }
             }
         }
@@ -192,7 +215,9 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.inboxes.iter().for_each(|inbox| inbox.unregister(&self.parker));
+        self.inboxes
+            .iter()
+            .for_each(|inbox| inbox.unregister(&self.parker));
         self.lent.iter().for_each(|far| far.give_back());
     }
 }

@@ -37,7 +37,7 @@ pub struct Listener {
     owner: Owner,
     options: Arc<Options>,
     transport: Transport,
-    name: String,
+    name: Arc<str>,
     state: Mutex<State>,
 }
 
@@ -72,7 +72,7 @@ impl Listener {
             owner,
             options,
             transport,
-            name,
+            name: name.into(),
             state: Mutex::new(state),
         });
         io.push(Command::Listen(listener.clone()));
@@ -81,6 +81,11 @@ impl Listener {
 
     /// The endpoint as `ZMQ_LAST_ENDPOINT` tells it.
     pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same, as the ends of what was accepted have it.
+    pub fn origin(&self) -> &Arc<str> {
         &self.name
     }
 
@@ -151,7 +156,7 @@ impl Listener {
                     );
                     reactor.io().add_load();
                     let io = reactor.io().clone();
-                    let name = self.name.as_str().into();
+                    let name = self.name.clone();
                     let session =
                         Session::accept(fd, name, self.options.clone(), self.owner.clone(), io);
                     session.on_start(reactor);

@@ -43,6 +43,14 @@ pub fn tcp(endpoint: &TcpEndpoint, side: Side, ipv6: bool) -> Result<Resolved> {
     Ok(Resolved { address, source })
 }
 
+/// The text under which a listener at this endpoint is known, as far as that can be told.
+pub fn canonical(endpoint: &TcpEndpoint, ipv6: bool) -> String {
+    match tcp(endpoint, Side::Bind, ipv6) {
+        Ok(resolved) => tcp_name(&resolved.address),
+        Err(_) => String::new(),
+    }
+}
+
 /// The canonical `tcp://…` text of a socket's address.
 pub fn tcp_name(address: &SocketAddr) -> String {
     let zone = match address {

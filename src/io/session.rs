@@ -462,6 +462,7 @@ impl State {
         self.ends = Some(ours);
         let mut end = End::new(ends, session, self.door.clone());
         end.is_local = self.is_connecting_side();
+        end.origin = (!end.is_local).then(|| self.name.clone());
         end
     }
 
@@ -1064,9 +1065,7 @@ impl State {
         reactor.cancel_alarm(self.linger_alarm.take());
         if let Some(ends) = self.ends.take() {
             ends.close();
-            if !self.socket_closed {
-                self.door.closed(None);
-            }
+            self.door.closed(None);
         }
         if let Some(token) = self.token.take() {
             reactor.remove(token);

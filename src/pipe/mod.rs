@@ -304,6 +304,8 @@ pub struct End {
     /// How long what was written is to be delivered after the end is closed.
     pub linger: Option<Duration>,
     far_closed: bool,
+    /// The peer has been told, in the pipe or by [`End::set_peer`].
+    identified: bool,
     /// A message of several parts has been begun.
     writing: bool,
 }
@@ -323,6 +325,7 @@ impl End {
             wants_everything: false,
             linger: None,
             far_closed: false,
+            identified: false,
             writing: false,
         }
     }
@@ -362,6 +365,22 @@ impl End {
             self.far_closed = true;
             self.far.closed(linger);
         }
+    }
+
+    /// Says who the peer is, as a record in the pipe would.
+    pub fn set_peer(&mut self, peer: Arc<Peer>) {
+        self.peer = peer;
+        self.identified = true;
+    }
+
+    /// Whether it is known who the peer is, so far as was read.
+    pub fn is_identified(&self) -> bool {
+        self.identified
+    }
+
+    /// Whether nothing that is written now would be read, ever.
+    pub fn is_closed(&self) -> bool {
+        self.far_closed || self.ends.as_ref().is_none_or(|ends| ends.tx.is_closed())
     }
 
     /// Nothing can be written any more; what is there can be read.
@@ -463,7 +482,7 @@ impl End {
                     (flags, received)
                 }
                 Some(Record::Peer(peer)) => {
-                    self.peer = peer;
+                    self.set_peer(peer);
                     continue;
                 }
                 // What there was is passed over.
@@ -486,7 +505,7 @@ impl End {
             match ends.rx.queue.peek() {
                 Some(flags) if flags.has(Flags::PEER) => {
                     if let Some(Record::Peer(peer)) = ends.rx.read() {
-                        self.peer = peer;
+                        self.set_peer(peer);
                     }
                 }
                 Some(_) => return true,
@@ -494,6 +513,17 @@ impl End {
                 None => {}
             }
         }
+    }
+
+    /// The part that is read next, its body, and the peer that it comes from. None as with
+    /// [`End::is_readable`].
+    #[inline]
+    pub fn peek(&mut self) -> Option<(Flags, &[u8], &Arc<Peer>)> {
+        if !self.is_readable() {
+            return None;
+        }
+        let (flags, body) = self.ends.as_mut()?.rx.queue.peek_body()?;
+        Some((flags, body, &self.peer))
     }
 
     /// Whether the far end has closed and all it has sent was read.

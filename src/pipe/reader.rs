@@ -211,6 +211,24 @@ impl Reader {
         }
     }
 
+    /// The next record with its body, which for the peer's record is empty.
+    #[inline]
+    pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
+        let flags = self.peek()?;
+        // SAFETY: a whole record is published there, and stays until it is passed by.
+        unsafe {
+            let from = Segment::at(self.at.segment?, self.at.offset);
+            if flags.has(Flags::REFERENCE) {
+                return Some((flags, record::reference_parts(from).1));
+            }
+            if flags.has(Flags::PEER) {
+                return Some((flags, &[]));
+            }
+            let (_, head, body) = record::read_head(from);
+            Some((flags, slice::from_raw_parts(from.add(head), body)))
+        }
+    }
+
     #[inline]
     fn pass(&mut self, size: usize) {
         self.at.offset += size;

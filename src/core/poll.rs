@@ -1,0 +1,145 @@
+//! Waiting for several sockets and descriptors together: zmq_poll(3).
+
+use std::{
+    ffi::{c_int, c_short},
+    os::fd::RawFd,
+    time::Instant,
+};
+
+use super::wait::{self, Handle, Waiter};
+use crate::{
+    consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
+    error::Result,
+    io::drop_spent,
+    pipe,
+};
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+pub enum What {
+    /// A socket.
+    Socket(Handle),
+    /// A descriptor of the program's.
+    Fd(RawFd),
+}
+
+/// One of the things to wait for: `ZMQ_POLL*`.
+pub struct Item {
+    /// The socket or descriptor.
+    pub what: What,
+    /// What for.
+    pub events: c_int,
+    /// What has come of it.
+    pub ready: c_int,
+}
+
+const PAIRS: [(c_int, c_short); 3] = [
+    (ZMQ_POLLIN, libc::POLLIN),
+    (ZMQ_POLLOUT, libc::POLLOUT),
+    (ZMQ_POLLPRI, libc::POLLPRI),
+];
+
+fn to_system(events: c_int) -> c_short {
+    PAIRS
+        .iter()
+        .filter(|(ours, _)| events & ours != 0)
+        .fold(0, |all, (_, theirs)| all | theirs)
+}
+
+fn from_system(events: c_short) -> c_int {
+    let known = PAIRS.iter().filter(|(_, theirs)| events & theirs != 0);
+    let ready = known.fold(0, |all, (ours, _)| all | ours);
+    let other = events & !(libc::POLLIN | libc::POLLOUT | libc::POLLPRI);
+    if other != 0 {
+        ready | ZMQ_POLLERR
+    } else {
+        ready
+    }
+}
+
+/// Waits until something is ready, and returns how many items are. ETERM, ENOTSOCK, EINTR.
+pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
+    let result = poll_until(items, timeout);
+    drop_spent();
+    result
+}
+
+fn poll_until(items: &mut [Item], timeout: i64) -> Result<usize> {
+    let deadline = wait::deadline(timeout);
+    // The first look is at what is there, without a system call for the sockets.
+    let mut driven = false;
+    loop {
+        let ready = look(items, driven)?;
+        if ready > 0 {
+            return Ok(ready);
+        }
+        if !driven {
+            driven = true;
+            continue;
+        }
+        if timeout == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(0);
+        }
+        sleep(items, deadline)?;
+    }
+}
+
+/// Looks at all items. `drive`: the sockets' connections are moved along before.
+fn look(items: &mut [Item], drive: bool) -> Result<usize> {
+    let mut fds: Vec<libc::pollfd> = Vec::new();
+    for item in items.iter_mut() {
+        item.ready = match item.what {
+            What::Socket(handle) => {
+                let mut socket = handle.lock()?;
+                if drive {
+                    wait::drive(&socket);
+                }
+                socket.process()?;
+                socket.ready() & item.events
+            }
+            What::Fd(fd) => {
+                fds.push(libc::pollfd {
+                    fd,
+                    events: to_system(item.events),
+                    revents: 0,
+                });
+                0
+            }
+        };
+    }
+    if !fds.is_empty() {
+        pipe::poll(&mut fds, Some(Instant::now()))?;
+        let descriptors = items
+            .iter_mut()
+            .filter(|item| matches!(item.what, What::Fd(_)));
+        for (item, fd) in descriptors.zip(&fds) {
+            item.ready = from_system(fd.revents);
+        }
+    }
+    Ok(items.iter().filter(|item| item.ready != 0).count())
+}
+
+/// Sleeps until something may have happened to one of the items.
+fn sleep(items: &[Item], deadline: Option<Instant>) -> Result<()> {
+    let mut waiter = Waiter::new()?;
+    for item in items {
+        if let What::Fd(fd) = item.what {
+            waiter.add_fd(libc::pollfd {
+                fd,
+                events: to_system(item.events),
+                revents: 0,
+            });
+        }
+    }
+    for item in items {
+        if let What::Socket(handle) = item.what
+            && item.events != 0
+            && !waiter.add(&*handle.lock()?)
+        {
+            return Ok(());
+        }
+    }
+    waiter.sleep(deadline)?;
+    waiter.drive();
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Forwarding between two sockets: zmq_proxy(3), zmq_proxy_steerable(3).
+
+use super::{
+    poll::{Item, What, poll},
+    wait::{self, Handle},
+};
+use crate::{
+    consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
+    error::{Error, Result},
+    message::{Message, Sink, Source},
+};
+
+/// So many messages are forwarded one way before the other way has its turn.
+const BURST: usize = 1000;
+
+/// Parts and bytes that came in and went out on one side.
+#[derive(Clone, Copy, Default)]
+struct Side {
+    received: [u64; 2],
+    sent: [u64; 2],
+}
+
+/// Forwards in both directions, and copies all to `capture`, until the context ends (ETERM), a
+/// socket fails, or `control` says TERMINATE.
+pub fn proxy(
+    front: Handle,
+    back: Handle,
+    capture: Option<Handle>,
+    control: Option<Handle>,
+) -> Result<()> {
+    let same = std::ptr::eq(front, back);
+    let item = |handle, events| Item {
+        what: What::Socket(handle),
+        events,
+        ready: 0,
+    };
+    let mut inputs = vec![item(front, ZMQ_POLLIN), item(back, ZMQ_POLLIN)];
+    inputs.extend(control.map(|control| item(control, ZMQ_POLLIN)));
+    let mut outputs = [item(front, ZMQ_POLLOUT), item(back, ZMQ_POLLOUT)];
+    let (mut front_side, mut back_side) = (Side::default(), Side::default());
+    let mut paused = false;
+    loop {
+        poll(&mut inputs, -1)?;
+        if let Some(control) = control
+            && inputs[2].ready != 0
+        {
+            match handle_control(control, &front_side, &back_side)? {
+                Some(Control::Pause) => paused = true,
+                Some(Control::Resume) => paused = false,
+                Some(Control::Terminate) => return Ok(()),
+                None => {}
+            }
+        }
+        if !same {
+            poll(&mut outputs, 0)?;
+        }
+        if paused {
+            continue;
+        }
+        if inputs[0].ready != 0 && (same || outputs[1].ready != 0) {
+            forward(
+                front,
+                back,
+                capture,
+                &mut front_side.received,
+                &mut back_side.sent,
+            )?;
+        }
+        if !same && inputs[1].ready != 0 && outputs[0].ready != 0 {
+            forward(
+                back,
+                front,
+                capture,
+                &mut back_side.received,
+                &mut front_side.sent,
+            )?;
+        }
+    }
+}
+
+/// Forwards what is there, up to a burst.
+fn forward(
+    from: Handle,
+    to: Handle,
+    capture: Option<Handle>,
+    received: &mut [u64; 2],
+    sent: &mut [u64; 2],
+) -> Result<()> {
+    let mut message = Message::new();
+    for i in 0..BURST {
+        loop {
+            let part = match wait::receive(from, true, &mut Sink::Message(&mut message)) {
+                Err(Error::EAGAIN) if i > 0 => return Ok(()),
+                part => part?,
+            };
+            count(received, part.size);
+            if let Some(capture) = capture {
+                wait::send(
+                    capture,
+                    part.more,
+                    false,
+                    &mut Source::Message(&mut message.duplicate()),
+                )?;
+            }
+            wait::send(to, part.more, false, &mut Source::Message(&mut message))?;
+            count(sent, part.size);
+            if !part.more {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn count(counts: &mut [u64; 2], size: usize) {
+    counts[0] += 1;
+    counts[1] += size as u64;
+}
+
+enum Control {
+    Pause,
+    Resume,
+    Terminate,
+}
+
+/// Takes a command and answers it.
+///
+/// As 4.3.5 does, and not as its manual says: RESUME pauses, and PAUSE goes on.
+fn handle_control(control: Handle, front: &Side, back: &Side) -> Result<Option<Control>> {
+    let mut message = Message::new();
+    wait::receive(control, true, &mut Sink::Message(&mut message))?;
+    let command = match message.bytes() {
+        b"STATISTICS" => {
+            let figures = [front.received, front.sent, back.received, back.sent].concat();
+            for (i, figure) in figures.iter().enumerate() {
+                let more = i + 1 < figures.len();
+                wait::send(
+                    control,
+                    more,
+                    false,
+                    &mut Source::Bytes(&figure.to_ne_bytes()),
+                )?;
+            }
+            return Ok(None);
+        }
+        bytes if bytes.len() == 5 => Some(Control::Resume),
+        b"RESUME" => Some(Control::Pause),
+        b"TERMINATE" => Some(Control::Terminate),
+        _ => None,
+    };
+    wait::send(control, false, false, &mut Source::Bytes(b""))?;
+    Ok(command)
+}

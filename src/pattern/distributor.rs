@@ -1,0 +1,185 @@
+//! Writes to many pipes at once.
+
+use super::{Pipes, discard, ring::Ring};
+use crate::{
+    error::{Error, Result},
+    message::Source,
+    pipe::{PipeId, REFERENCE_MIN},
+};
+
+/// Gives a message to all pipes, or to those that it matches. The pipes stand in this order:
+/// *matching*, the other *active* ones, the other *eligible* ones (which have room, but not for
+/// the rest of a message that began without them), and those without room.
+#[derive(Default)]
+pub struct Distributor {
+    ring: Ring,
+    matching: usize,
+    active: usize,
+    eligible: usize,
+    /// A message was begun.
+    more: bool,
+}
+
+impl Distributor {
+    /// Adds a pipe, which takes part from the next message on.
+    pub fn attach(&mut self, id: PipeId) {
+        self.ring.push(id);
+        self.activated(id);
+    }
+
+    /// Removes a pipe.
+    pub fn detach(&mut self, id: PipeId) {
+        for end in [&mut self.matching, &mut self.active, &mut self.eligible] {
+            if let Some(place) = self.ring.place(id)
+                && place < *end
+            {
+                *end -= 1;
+                self.ring.swap(place, *end);
+            }
+        }
+        self.ring.remove(id);
+    }
+
+    /// The pipe has room again.
+    pub fn activated(&mut self, id: PipeId) {
+        let Some(place) = self.ring.place(id) else {
+            return;
+        };
+        if place >= self.eligible {
+            self.ring.swap(place, self.eligible);
+            self.eligible += 1;
+            if !self.more {
+                self.ring.swap(self.eligible - 1, self.active);
+                self.active += 1;
+            }
+        }
+    }
+
+    /// Whether the pipe is here.
+    pub fn has(&self, id: PipeId) -> bool {
+        self.ring.place(id).is_some()
+    }
+
+    /// All pipes.
+    pub fn pipes(&self) -> &[PipeId] {
+        self.ring.as_slice()
+    }
+
+    /// The pipe in this slot matches.
+    #[inline]
+    pub fn mark(&mut self, slot: usize) {
+        if let Some(place) = self.ring.place_of_slot(slot)
+            && place >= self.matching
+            && place < self.active
+        {
+            self.ring.swap(place, self.matching);
+            self.matching += 1;
+        }
+    }
+
+    /// Those that match don't, and the others do.
+    pub fn invert(&mut self) {
+        let matching = std::mem::take(&mut self.matching);
+        for place in matching..self.active {
+            self.ring.swap(place, self.matching);
+            self.matching += 1;
+        }
+    }
+
+    /// None matches.
+    #[inline]
+    pub fn unmark(&mut self) {
+        self.matching = 0;
+    }
+
+    /// Whether all pipes that match have room.
+    pub fn has_room(&self, pipes: &mut Pipes) -> bool {
+        self.ring.as_slice()[..self.matching].iter().all(|&id| {
+            pipes
+                .get_mut(id)
+                .is_none_or(|end| end.is_writable() || end.is_closed())
+        })
+    }
+
+    /// Sends a part to all.
+    pub fn send_to_all(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {
+        self.matching = self.active;
+        self.send_to_matching(pipes, more, part)
+    }
+
+    /// Sends a part to those that match; it passes by those without room. ENOMEM, and nothing
+    /// done.
+    #[inline]
+    pub fn send_to_matching(
+        &mut self,
+        pipes: &mut Pipes,
+        more: bool,
+        part: &mut Source,
+    ) -> Result<()> {
+        match self.matching {
+            0 => {}
+            1 => self.write(0, pipes, more, part),
+            _ if part.bytes().len() < REFERENCE_MIN => {
+                let bytes = part.bytes();
+                self.write_to_each(|this, place| {
+                    this.write(place, pipes, more, &mut Source::Bytes(bytes));
+                });
+            }
+            _ => {
+                let mut whole = part.take()?;
+                self.write_to_each(|this, place| {
+                    match Source::Message(&mut whole).share() {
+                        Ok(mut copy) => {
+                            this.write(place, pipes, more, &mut Source::Message(&mut copy));
+                        }
+                        Err(_) => this.give_up(place, pipes),
+                    };
+                });
+            }
+        }
+        discard(part);
+        if !more {
+            self.active = self.eligible;
+        }
+        self.more = more;
+        Ok(())
+    }
+
+    #[inline]
+    fn write_to_each(&mut self, mut write: impl FnMut(&mut Distributor, usize)) {
+        let mut place = 0;
+        while place < self.matching {
+            let before = self.matching;
+            write(self, place);
+            // One that has failed has changed places with one that is still to come.
+            place += usize::from(self.matching == before);
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, place: usize, pipes: &mut Pipes, more: bool, part: &mut Source) {
+        let end = self.ring.get(place).and_then(|id| pipes.get_mut(id));
+        match end.map_or(Err(Error::EAGAIN), |end| end.write(more, part)) {
+            Ok(()) => {}
+            Err(Error::EAGAIN) => {
+                let mut place = place;
+                for end in [&mut self.matching, &mut self.active, &mut self.eligible] {
+                    *end -= 1;
+                    self.ring.swap(place, *end);
+                    place = *end;
+                }
+            }
+            Err(_) => self.give_up(place, pipes),
+        }
+    }
+
+    /// The pipe gets nothing of this message.
+    #[cold]
+    fn give_up(&mut self, place: usize, pipes: &mut Pipes) {
+        if let Some(end) = self.ring.get(place).and_then(|id| pipes.get_mut(id)) {
+            end.rollback();
+        }
+        self.matching -= 1;
+        self.ring.swap(place, self.matching);
+    }
+}

@@ -1,0 +1,198 @@
+//! Reads from pipes in turn.
+
+use std::collections::VecDeque;
+
+use super::{Pipes, ring::Ring, routes::Routes};
+use crate::{
+    error::{Error, Result},
+    message::{Message, Received, Sink},
+    pipe::{End, PipeId},
+};
+
+/// Takes a message from each pipe that has any in turn. Pipes that were found empty stand behind
+/// the active ones until there is something to read again.
+#[derive(Default)]
+pub struct FairQueue {
+    ring: Ring,
+    active: usize,
+    current: usize,
+    /// The current pipe's message was begun.
+    more: bool,
+    /// What is left of a message whose pipe was detached.
+    rest: VecDeque<Message>,
+}
+
+impl FairQueue {
+    /// Adds a pipe as the last of the active ones.
+    pub fn attach(&mut self, id: PipeId) {
+        self.ring.push(id);
+        self.activated(id);
+    }
+
+    /// Removes a pipe. A message that was begun is kept, so that it stays whole.
+    pub fn detach(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let Some(place) = self.ring.place(id) else {
+            return;
+        };
+        let reading = self.more && self.rest.is_empty();
+        if reading && place == self.current {
+            self.rescue(pipes.get_mut(id));
+        }
+        if place < self.active {
+            self.active -= 1;
+            self.ring.swap(place, self.active);
+            if self.current == self.active {
+                // The current pipe has moved, or is the one that goes.
+                self.current = if reading { place } else { 0 };
+            }
+            if self.current >= self.active {
+                self.current = 0;
+            }
+        }
+        self.ring.remove(id);
+    }
+
+    #[cold]
+    fn rescue(&mut self, end: Option<&mut End>) {
+        let mut more = true;
+        if let Some(end) = end {
+            while more {
+                let mut message = Message::new();
+                match end.read(&mut Sink::Message(&mut message)) {
+                    Some(Ok((_, received))) => more = received.more,
+                    _ => break,
+                }
+                self.rest.push_back(message);
+            }
+        }
+        self.more = !self.rest.is_empty();
+        if let Some(last) = self.rest.back_mut() {
+            last.set_more(false);
+        }
+    }
+
+    /// The pipe has something to read again.
+    pub fn activated(&mut self, id: PipeId) {
+        if let Some(place) = self.ring.place(id)
+            && place >= self.active
+        {
+            self.ring.swap(place, self.active);
+            self.active += 1;
+        }
+    }
+
+    fn deactivate_current(&mut self) {
+        self.active -= 1;
+        self.ring.swap(self.current, self.active);
+        if self.current == self.active {
+            self.current = 0;
+        }
+    }
+
+    /// Whether a message was begun.
+    #[inline]
+    pub fn is_in_message(&self) -> bool {
+        self.more
+    }
+
+    /// The pipe that is being read, or read next.
+    pub fn current(&self) -> Option<PipeId> {
+        self.ring.get(self.current)
+    }
+
+    /// Receives the routing id of the peer of the next message, which counts as begun then.
+    /// EAGAIN if there is none, ENOMEM.
+    #[inline]
+    pub fn recv_routing_id(
+        &mut self,
+        pipes: &mut Pipes,
+        routes: &Routes,
+        sink: &mut Sink,
+    ) -> Result<Received> {
+        let from = self.front(pipes).ok_or(Error::EAGAIN)?;
+        let routing_id = routes.id_of(from);
+        let metadata = pipes.get(from).and_then(|end| end.peer.metadata.as_ref());
+        sink.copy(true, routing_id, metadata)?;
+        self.more = true;
+        Ok(Received {
+            size: routing_id.len(),
+            more: true,
+        })
+    }
+
+    /// Receives a part. EAGAIN if there is none, ENOMEM.
+    #[inline]
+    pub fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
+        if self.more && !self.rest.is_empty() {
+            return self.recv_rest(sink);
+        }
+        while self.active > 0 {
+            let id = self.ring.get(self.current).ok_or(Error::EAGAIN)?;
+            if let Some(end) = pipes.get_mut(id) {
+                if let Some(read) = end.read(sink) {
+                    let (_, received) = read?;
+                    self.more = received.more;
+                    if !received.more {
+                        self.current += 1;
+                        if self.current >= self.active {
+                            self.current = 0;
+                        }
+                    }
+                    return Ok(received);
+                }
+                if end.is_at_end() {
+                    pipes.end(id);
+                }
+            }
+            self.more = false;
+            self.deactivate_current();
+        }
+        Err(Error::EAGAIN)
+    }
+
+    #[cold]
+    fn recv_rest(&mut self, sink: &mut Sink) -> Result<Received> {
+        let message = self.rest.pop_front().unwrap_or_default();
+        let received = Received {
+            size: message.size(),
+            more: message.more(),
+        };
+        let metadata = message.metadata().cloned();
+        sink.put(message, metadata.as_ref());
+        self.more = received.more;
+        Ok(received)
+    }
+
+    /// The pipe that the next part is read from, when no message is begun.
+    #[inline]
+    pub fn front(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
+        while self.active > 0 {
+            let id = self.ring.get(self.current)?;
+            if let Some(end) = pipes.get_mut(id) {
+                if end.is_readable() {
+                    return Some(id);
+                }
+                if end.is_at_end() {
+                    pipes.end(id);
+                }
+            }
+            self.deactivate_current();
+        }
+        None
+    }
+
+    /// Whether there is a part to receive.
+    pub fn has_in(&mut self, pipes: &mut Pipes) -> bool {
+        self.more || self.front(pipes).is_some()
+    }
+
+    /// Passes over what is left of a message, or over the next one if none is begun.
+    pub fn skip(&mut self, pipes: &mut Pipes) {
+        while matches!(self.recv(pipes, &mut Sink::Nowhere), Ok(received) if received.more) {}
+    }
+
+    /// Passes over all there is.
+    pub fn clear(&mut self, pipes: &mut Pipes) {
+        while self.recv(pipes, &mut Sink::Nowhere).is_ok() {}
+    }
+}

@@ -1,0 +1,131 @@
+//! A keyed hash of short byte strings, which also hashes each prefix of one in a single pass.
+//!
+//! Each eight bytes are folded into the state by a multiplication to 128 bits. The keys are drawn
+//! for each table, so that a peer can't choose topics or routing ids that collide.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher, Hasher},
+};
+
+/// The keys of a table.
+#[derive(Clone)]
+pub struct Keys {
+    start: u64,
+    step: u64,
+    end: u64,
+}
+
+/// A random number, good enough for keys and to start counting from.
+pub fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// The eight bytes from `at` on, with zeros for those behind the end.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let rest = &bytes[at.min(bytes.len())..];
+    if let Some(whole) = rest.first_chunk::<8>() {
+        return u64::from_le_bytes(*whole);
+    }
+    let part = |i: usize| u64::from(rest.get(i).copied().unwrap_or(0)) << (8 * i);
+    (0..7).map(part).sum()
+}
+
+impl Default for Keys {
+    fn default() -> Keys {
+        Keys {
+            start: random(),
+            step: random() | 1,
+            end: random() | 1,
+        }
+    }
+}
+
+impl Keys {
+    /// Hashes the whole.
+    #[inline]
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        Prefixes::new(self, bytes).hash(bytes.len())
+    }
+}
+
+/// Hashes prefixes of a string, each longer than the one before.
+pub struct Prefixes<'a> {
+    keys: &'a Keys,
+    bytes: &'a [u8],
+    done: usize,
+    state: u64,
+}
+
+impl<'a> Prefixes<'a> {
+    #[inline]
+    pub fn new(keys: &'a Keys, bytes: &'a [u8]) -> Prefixes<'a> {
+        Prefixes {
+            keys,
+            bytes,
+            done: 0,
+            state: keys.start,
+        }
+    }
+
+    /// The hash of the first `size` bytes.
+    #[inline]
+    pub fn hash(&mut self, size: usize) -> u64 {
+        while self.done + 8 <= size {
+            self.state = fold(self.state ^ word(self.bytes, self.done), self.keys.step);
+            self.done += 8;
+        }
+        let mask = (1 << (8 * (size - self.done))) - 1;
+        let tail = match mask {
+            0 => 0,
+            _ => word(self.bytes, self.done) & mask,
+        };
+        let size = (size as u64).rotate_right(8);
+        fold(
+            fold(self.state ^ tail, self.keys.step) ^ size,
+            self.keys.end,
+        )
+    }
+}
+
+/// For a `HashMap`.
+pub struct Keyed {
+    keys: Keys,
+    state: u64,
+}
+
+impl Hasher for Keyed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.state = fold(self.state ^ self.keys.hash(bytes), self.keys.step);
+    }
+
+    fn write_usize(&mut self, i: usize) {
+        self.write_u64(i as u64);
+    }
+
+    fn write_u64(&mut self, i: u64) {
+        self.state = fold(self.state ^ i, self.keys.step);
+    }
+
+    fn finish(&self) -> u64 {
+        self.state
+    }
+}
+
+impl BuildHasher for Keys {
+    type Hasher = Keyed;
+
+    fn build_hasher(&self) -> Keyed {
+        Keyed {
+            keys: self.clone(),
+            state: self.start,
+        }
+    }
+}

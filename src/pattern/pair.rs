@@ -1,0 +1,53 @@
+//! PAIR: one peer, and no other as long as it is there.
+
+use super::{Pattern, Pipes, fair_queue::FairQueue};
+use crate::{
+    error::{Error, Result},
+    message::{Received, Sink, Source},
+    pipe::PipeId,
+};
+
+#[derive(Default)]
+pub struct Pair {
+    pipe: Option<PipeId>,
+    inbound: FairQueue,
+}
+
+impl Pattern for Pair {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, _: bool) {
+        if self.pipe.is_some() {
+            return pipes.end(id);
+        }
+        self.pipe = Some(id);
+        self.inbound.attach(id);
+    }
+
+    fn detach(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if self.pipe == Some(id) {
+            self.pipe = None;
+            self.inbound.detach(pipes, id);
+        }
+    }
+
+    fn readable(&mut self, _: &mut Pipes, id: PipeId) {
+        self.inbound.activated(id);
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {
+        let end = self.pipe.and_then(|id| pipes.get_mut(id));
+        end.ok_or(Error::EAGAIN)?.write(more, part)
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
+        self.inbound.recv(pipes, sink)
+    }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        let end = self.pipe.and_then(|id| pipes.get_mut(id));
+        end.is_some_and(|end| end.is_writable())
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.inbound.has_in(pipes)
+    }
+}

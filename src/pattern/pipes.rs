@@ -1,0 +1,131 @@
+//! The pipes of a socket, by name.
+
+use crate::pipe::{End, PipeId};
+
+struct Slot {
+    /// Of the pipe that is in the slot, or of the next one.
+    generation: u32,
+    end: Option<Box<End>>,
+}
+
+/// Owns the socket's ends of its pipes. A name is a slot and how often it was used, so that it
+/// never names another pipe later. None of them is zero.
+#[derive(Default)]
+pub struct Pipes {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    ended: Vec<PipeId>,
+}
+
+/// The slot that a name stands for. A pipe's alone until it is removed.
+#[inline]
+pub(super) fn slot(id: PipeId) -> usize {
+    (id.0 & u64::from(u32::MAX)) as usize
+}
+
+fn name(slot: usize, generation: u32) -> PipeId {
+    PipeId(u64::from(generation) << 32 | slot as u64)
+}
+
+impl Pipes {
+    /// Takes a pipe in.
+    pub fn insert(&mut self, end: Box<End>) -> PipeId {
+        let i = self.free.pop().map_or(self.slots.len(), |i| i as usize);
+        if i == self.slots.len() {
+            self.slots.push(Slot {
+                generation: 1,
+                end: None,
+            });
+        }
+        self.slots[i].end = Some(end);
+        name(i, self.slots[i].generation)
+    }
+
+    /// A pipe, unless it was removed.
+    #[inline]
+    pub fn get(&self, id: PipeId) -> Option<&End> {
+        let found = self.slots.get(slot(id))?;
+        if u64::from(found.generation) != id.0 >> 32 {
+            return None;
+        }
+        found.end.as_deref()
+    }
+
+    /// A pipe, unless it was removed.
+    #[inline]
+    pub fn get_mut(&mut self, id: PipeId) -> Option<&mut End> {
+        let found = self.slots.get_mut(slot(id))?;
+        if u64::from(found.generation) != id.0 >> 32 {
+            return None;
+        }
+        found.end.as_deref_mut()
+    }
+
+    /// Gives a pipe away.
+    pub fn remove(&mut self, id: PipeId) -> Option<Box<End>> {
+        self.get(id)?;
+        let i = slot(id);
+        let end = self.slots[i].end.take();
+        // A slot whose names are used up is not used again.
+        if let Some(next) = self.slots[i].generation.checked_add(1) {
+            self.slots[i].generation = next;
+            self.free.push(i as u32);
+        }
+        end
+    }
+
+    /// The number of pipes.
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// The names of all pipes.
+    pub fn ids(&self) -> Vec<PipeId> {
+        self.iter().map(|(id, _)| id).collect()
+    }
+
+    /// All pipes.
+    pub fn iter(&self) -> impl Iterator<Item = (PipeId, &End)> {
+        let named = self.slots.iter().enumerate();
+        named.filter_map(|(i, slot)| Some((name(i, slot.generation), slot.end.as_deref()?)))
+    }
+
+    /// All pipes.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (PipeId, &mut End)> {
+        let named = self.slots.iter_mut().enumerate();
+        named.filter_map(|(i, slot)| Some((name(i, slot.generation), slot.end.as_deref_mut()?)))
+    }
+
+    /// Asks the socket to detach a pipe and to remove it.
+    pub fn end(&mut self, id: PipeId) {
+        if !self.ended.contains(&id) {
+            self.ended.push(id);
+        }
+    }
+
+    /// Whether there are pipes that the socket is to detach.
+    #[inline]
+    pub fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// One of the pipes that the socket is to detach and to remove; it may be gone already.
+    pub fn take_ended(&mut self) -> Option<PipeId> {
+        self.ended.pop()
+    }
+
+    /// Nothing can be written any more. The pipe is to be detached if all was read.
+    pub fn close(&mut self, id: PipeId) {
+        if let Some(end) = self.get_mut(id) {
+            end.set_far_closed();
+            if !end.is_readable() {
+                self.end(id);
+            }
+        }
+    }
+}

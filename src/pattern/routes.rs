@@ -1,0 +1,108 @@
+//! The routing ids of peers: which pipe has which, and which are made up here.
+
+use std::collections::HashMap;
+
+use super::{
+    Pipes,
+    hash::{Keys, random},
+    pipes::slot,
+};
+use crate::{
+    error::{Error, Result},
+    pipe::PipeId,
+};
+
+/// The pipes of ROUTER, REP and STREAM by routing id.
+pub struct Routes {
+    pipes: HashMap<Box<[u8]>, PipeId, Keys>,
+    /// The routing id of each pipe that has one, by slot.
+    ids: Vec<Box<[u8]>>,
+    /// What the next pipe that is attached locally is called, if not empty.
+    connect_id: Vec<u8>,
+    /// What the next id is made up from.
+    next: u32,
+    made_up: Option<[u8; 5]>,
+}
+
+impl Routes {
+    pub fn new() -> Routes {
+        Routes {
+            pipes: HashMap::default(),
+            ids: Vec::new(),
+            connect_id: Vec::new(),
+            next: random() as u32,
+            made_up: None,
+        }
+    }
+
+    /// Names the next pipe that is attached locally. EINVAL if it is empty.
+    pub fn set_connect_id(&mut self, routing_id: &[u8]) -> Result<()> {
+        if routing_id.is_empty() {
+            return Err(Error::EINVAL);
+        }
+        self.connect_id = routing_id.to_vec();
+        Ok(())
+    }
+
+    /// The name for a pipe that is attached locally, once, and unless another has it by now.
+    pub fn take_connect_id(&mut self) -> Option<Vec<u8>> {
+        let id = std::mem::take(&mut self.connect_id);
+        (!id.is_empty() && !self.pipes.contains_key(&id[..])).then_some(id)
+    }
+
+    /// Makes up a routing id: a zero, and a number.
+    pub fn make_up(&mut self) -> [u8; 5] {
+        loop {
+            let mut id = [0; 5];
+            id[1..].copy_from_slice(&self.next.to_be_bytes());
+            self.next = self.next.wrapping_add(1);
+            if !self.pipes.contains_key(&id[..]) {
+                self.made_up = Some(id);
+                return id;
+            }
+        }
+    }
+
+    /// The routing id that was made up last.
+    pub fn made_up(&self) -> Option<[u8; 5]> {
+        self.made_up
+    }
+
+    /// Gives a pipe its routing id, or another one. It is nobody else's.
+    pub fn set(&mut self, id: PipeId, routing_id: &[u8]) {
+        self.remove(id);
+        if self.ids.len() <= slot(id) {
+            self.ids.resize_with(slot(id) + 1, Box::default);
+        }
+        self.ids[slot(id)] = routing_id.into();
+        self.pipes.insert(routing_id.into(), id);
+    }
+
+    /// Forgets a pipe.
+    pub fn remove(&mut self, id: PipeId) {
+        if let Some(routing_id) = self.ids.get_mut(slot(id))
+            && self.pipes.get(routing_id) == Some(&id)
+        {
+            self.pipes.remove(routing_id);
+            *routing_id = Box::default();
+        }
+    }
+
+    /// The pipe with a routing id.
+    #[inline]
+    pub fn find(&self, routing_id: &[u8]) -> Option<PipeId> {
+        self.pipes.get(routing_id).copied()
+    }
+
+    /// The routing id of a pipe.
+    #[inline]
+    pub fn id_of(&self, id: PipeId) -> &[u8] {
+        self.ids.get(slot(id)).map_or(&[], |id| id)
+    }
+
+    /// Whether any of the pipes has room.
+    pub fn any_has_room(&self, pipes: &mut Pipes) -> bool {
+        let mut ids = self.pipes.values();
+        ids.any(|&id| pipes.get_mut(id).is_some_and(|end| end.is_writable()))
+    }
+}

@@ -1,0 +1,108 @@
+//! STREAM: bytes to and from TCP peers, each piece preceded by the peer's routing id.
+
+use super::{Pattern, Pipes, discard, fair_queue::FairQueue, routes::Routes};
+use crate::{
+    error::{Error, Result},
+    message::{Received, Sink, Source},
+    pipe::PipeId,
+};
+
+pub struct Stream {
+    routes: Routes,
+    inbound: FairQueue,
+    /// Where the next part goes; nowhere if none.
+    target: Option<PipeId>,
+    /// The routing id was sent, what follows are the bytes.
+    more: bool,
+}
+
+impl Stream {
+    pub fn new() -> Stream {
+        Stream {
+            routes: Routes::new(),
+            inbound: FairQueue::default(),
+            target: None,
+            more: false,
+        }
+    }
+}
+
+impl Pattern for Stream {
+    fn attach(&mut self, _: &mut Pipes, id: PipeId, local: bool, _: bool) {
+        let given = local.then(|| self.routes.take_connect_id()).flatten();
+        match given {
+            Some(routing_id) => self.routes.set(id, &routing_id),
+            None => {
+                let routing_id = self.routes.make_up();
+                self.routes.set(id, &routing_id);
+            }
+        }
+        self.inbound.attach(id);
+    }
+
+    fn detach(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.inbound.detach(pipes, id);
+        self.routes.remove(id);
+        if self.target == Some(id) {
+            self.target = None;
+        }
+    }
+
+    fn readable(&mut self, _: &mut Pipes, id: PipeId) {
+        self.inbound.activated(id);
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {
+        if !self.more {
+            if more {
+                let id = self.routes.find(part.bytes());
+                let id = id.ok_or(Error::EHOSTUNREACH)?;
+                if !pipes.get_mut(id).is_some_and(|end| end.is_writable()) {
+                    return Err(Error::EAGAIN);
+                }
+                self.target = Some(id);
+            }
+            discard(part);
+            self.more = true;
+            return Ok(());
+        }
+        if let Some(id) = self.target {
+            if part.bytes().is_empty() {
+                // The way to close the connection.
+                pipes.end(id);
+            } else if let Some(end) = pipes.get_mut(id) {
+                match end.write(false, part) {
+                    // There was room, so the peer has gone.
+                    Ok(()) | Err(Error::EAGAIN) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        discard(part);
+        (self.target, self.more) = (None, false);
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
+        if !self.inbound.is_in_message() {
+            return self.inbound.recv_routing_id(pipes, &self.routes, sink);
+        }
+        self.inbound.recv(pipes, sink)
+    }
+
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.inbound.has_in(pipes)
+    }
+
+    fn set_connect_routing_id(&mut self, routing_id: &[u8]) -> Result<()> {
+        self.routes.set_connect_id(routing_id)
+    }
+
+    fn made_up_routing_id(&self) -> Option<[u8; 5]> {
+        self.routes.made_up()
+    }
+}

@@ -1,0 +1,309 @@
+//! PUB and XPUB: messages go to the peers that have subscribed to what they start with.
+//!
+//! Subscriptions are taken from the pipes as soon as they are there. XPUB passes those on to the
+//! program that change something (or all, by option), as messages of a byte 1 or 0 and the topic.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    Pattern, PatternOptions, Pipes,
+    distributor::Distributor,
+    pipes::slot,
+    subscriptions::{Removed, Subscriptions},
+};
+use crate::{
+    error::{Error, Result},
+    message::{Metadata, Received, Sink, Source},
+    pipe::{Flags, PipeId},
+};
+
+/// What is to be received.
+struct Pending {
+    body: Box<[u8]>,
+    metadata: Option<Arc<Metadata>>,
+    more: bool,
+    /// Of a subscription that is to be handled by the program: who it came from, if it is there.
+    from: Option<Option<PipeId>>,
+}
+
+impl Pending {
+    fn subscription(subscribe: bool, topic: &[u8]) -> Pending {
+        let mut body = Vec::with_capacity(1 + topic.len());
+        body.push(u8::from(subscribe));
+        body.extend_from_slice(topic);
+        Pending {
+            body: body.into(),
+            metadata: None,
+            more: false,
+            from: None,
+        }
+    }
+}
+
+pub struct XPub {
+    /// PUB: nothing is received.
+    mute: bool,
+    options: PatternOptions,
+    subscriptions: Subscriptions,
+    /// What the peers have asked for, if it is the program that decides what they get.
+    manual: Subscriptions,
+    outbound: Distributor,
+    /// A message was begun to be sent.
+    more: bool,
+    /// A message was begun to be read from a pipe.
+    more_in: bool,
+    /// The parts of the message that is being read may be subscriptions.
+    subscribing: bool,
+    pending: VecDeque<Pending>,
+    /// The pipe whose subscription the program has received last.
+    last: Option<PipeId>,
+}
+
+impl XPub {
+    pub fn new(mute: bool) -> XPub {
+        XPub {
+            mute,
+            options: PatternOptions::default(),
+            subscriptions: Subscriptions::default(),
+            manual: Subscriptions::default(),
+            outbound: Distributor::default(),
+            more: false,
+            more_in: false,
+            subscribing: false,
+            pending: VecDeque::new(),
+            last: None,
+        }
+    }
+
+    /// Reads all that is there.
+    fn read(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let Some(end) = pipes.get_mut(id) else {
+            return;
+        };
+        while let Some((flags, body, peer)) = end.peek() {
+            self.take(id, flags, body, peer.metadata.as_ref());
+            let _ = end.read(&mut Sink::Nowhere);
+        }
+        if end.is_at_end() {
+            pipes.end(id);
+        }
+    }
+
+    /// Takes a part that a peer has sent.
+    fn take(&mut self, id: PipeId, flags: Flags, body: &[u8], metadata: Option<&Arc<Metadata>>) {
+        let first = !self.more_in;
+        self.more_in = flags.more();
+        let subscription = match body {
+            _ if !first && !self.subscribing => None,
+            _ if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) => {
+                Some((flags.has(Flags::SUBSCRIBE), body))
+            }
+            [kind @ (0 | 1), topic @ ..] => Some((*kind == 1, topic)),
+            _ => None,
+        };
+        if first {
+            self.subscribing = !self.options.only_first_subscribe || subscription.is_some();
+        }
+        let pending = match subscription {
+            Some((subscribe, topic)) => {
+                let (notify, from) = self.subscription(id, subscribe, topic);
+                if !notify {
+                    return;
+                }
+                Pending {
+                    from,
+                    ..Pending::subscription(subscribe, topic)
+                }
+            }
+            None if self.mute => return,
+            None => Pending {
+                body: body.into(),
+                metadata: None,
+                more: flags.more(),
+                from: None,
+            },
+        };
+        self.pending.push_back(Pending {
+            metadata: metadata.cloned(),
+            ..pending
+        });
+    }
+
+    /// Does what a subscription asks for. Whether the program is to know, and from whom.
+    fn subscription(
+        &mut self,
+        id: PipeId,
+        subscribe: bool,
+        topic: &[u8],
+    ) -> (bool, Option<Option<PipeId>>) {
+        if self.options.xpub_manual {
+            if subscribe {
+                self.manual.add(topic, slot(id));
+            } else {
+                self.manual.remove(topic, slot(id));
+            }
+            return (!self.mute, Some(Some(id)));
+        }
+        let notify = if subscribe {
+            self.subscriptions.add(topic, slot(id)) || self.options.verbose_subscribe
+        } else {
+            self.subscriptions.remove(topic, slot(id)) != Removed::One
+                || self.options.verbose_cancel
+        };
+        (notify && !self.mute, None)
+    }
+
+    /// Forgets the subscriptions of a pipe, and passes on what nobody wants any more.
+    fn forget(&mut self, id: PipeId) {
+        let manual = self.options.xpub_manual;
+        let (mute, all) = (self.mute, manual || self.options.verbose_cancel);
+        let mut gone: Vec<Box<[u8]>> = Vec::new();
+        let mut note = |topic: &[u8], last: bool| {
+            if !mute && (all || last) {
+                gone.push(topic.into());
+            }
+        };
+        if manual {
+            self.manual.remove_pipe(slot(id), note);
+            self.subscriptions.remove_pipe(slot(id), |_, _| {});
+        } else {
+            self.subscriptions.remove_pipe(slot(id), &mut note);
+            self.manual.remove_pipe(slot(id), |_, _| {});
+        }
+        gone.sort_unstable();
+        if self.last == Some(id) || (manual && !gone.is_empty()) {
+            self.last = None;
+        }
+        self.pending.extend(gone.iter().map(|topic| Pending {
+            from: manual.then_some(None),
+            ..Pending::subscription(false, topic)
+        }));
+    }
+
+    /// Finds out who gets the message.
+    #[inline]
+    fn select(&mut self, message: &[u8]) {
+        let outbound = &mut self.outbound;
+        outbound.unmark();
+        match self.last {
+            Some(last) if self.options.xpub_manual && self.options.xpub_last_value => {
+                self.subscriptions.matches(message, |found| {
+                    if found == slot(last) {
+                        outbound.mark(found);
+                    }
+                });
+                self.last = None;
+            }
+            _ => self
+                .subscriptions
+                .matches(message, |found| outbound.mark(found)),
+        }
+        if self.options.invert_matching {
+            outbound.invert();
+        }
+    }
+}
+
+impl Pattern for XPub {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, subscribe_to_all: bool) {
+        self.outbound.attach(id);
+        if subscribe_to_all {
+            self.subscriptions.add(&[], slot(id));
+        }
+        if !self.options.xpub_welcome.is_empty()
+            && let Some(end) = pipes.get_mut(id)
+        {
+            // A peer that there is no room for isn't welcomed.
+            let _ = end.write(false, &mut Source::Bytes(&self.options.xpub_welcome));
+        }
+        self.read(pipes, id);
+    }
+
+    fn detach(&mut self, _: &mut Pipes, id: PipeId) {
+        self.forget(id);
+        self.outbound.detach(id);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.read(pipes, id);
+    }
+
+    fn writable(&mut self, _: &mut Pipes, id: PipeId) {
+        self.outbound.activated(id);
+    }
+
+    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.read(pipes, id);
+        pipes.close(id);
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {
+        if !self.more {
+            self.select(part.bytes());
+        }
+        if self.options.xpub_nodrop && !self.outbound.has_room(pipes) {
+            return Err(Error::EAGAIN);
+        }
+        self.outbound.send_to_matching(pipes, more, part)?;
+        if !more {
+            self.outbound.unmark();
+        }
+        self.more = more;
+        Ok(())
+    }
+
+    fn recv(&mut self, _: &mut Pipes, sink: &mut Sink) -> Result<Received> {
+        if self.mute {
+            return Err(Error::ENOTSUP);
+        }
+        let next = self.pending.front().ok_or(Error::EAGAIN)?;
+        sink.copy(next.more, &next.body, next.metadata.as_ref())?;
+        let received = Received {
+            size: next.body.len(),
+            more: next.more,
+        };
+        if self.options.xpub_manual
+            && let Some(from) = next.from
+        {
+            self.last = from.filter(|&id| self.outbound.has(id));
+        }
+        self.pending.pop_front();
+        Ok(received)
+    }
+
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, _: &mut Pipes) -> bool {
+        !self.mute && !self.pending.is_empty()
+    }
+
+    fn configure(&mut self, options: &PatternOptions) {
+        self.options = options.clone();
+    }
+
+    fn subscribe(&mut self, _: &mut Pipes, topic: &[u8]) -> Result<()> {
+        if !self.options.xpub_manual {
+            return Err(Error::EINVAL);
+        }
+        if let Some(last) = self.last {
+            self.subscriptions.add(topic, slot(last));
+        }
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, _: &mut Pipes, topic: &[u8]) -> Result<()> {
+        if !self.options.xpub_manual {
+            return Err(Error::EINVAL);
+        }
+        if let Some(last) = self.last {
+            self.subscriptions.remove(topic, slot(last));
+        }
+        Ok(())
+    }
+
+    fn topics(&self) -> Result<usize> {
+        Ok(self.subscriptions.len())
+    }
+}
