@@ -290,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn few_topics_that_keep_changing_are_found_where_there_were_many() {
+        let mut index = Subscriptions::default();
+        let topic = |i: usize| format!("{i:06}").into_bytes();
+        (0..1000).for_each(|i| assert!(index.add(&topic(i), i)));
+        (0..800).for_each(|i| assert_eq!(index.remove(&topic(i), i), Removed::Last));
+        for i in 1000..20_000 {
+            assert!(index.add(&topic(i), i));
+            assert_eq!(matches(&index, &topic(i - 100)), BTreeSet::from([i - 100]));
+            assert_eq!(index.remove(&topic(i - 200), i - 200), Removed::Last);
+        }
+        assert_eq!(index.len(), 200);
+        assert!(index.topics.memory() < 40_000);
+    }
+
+    #[test]
     fn interests_are_counted() {
         let mut interests = Interests::default();
         assert!(interests.add(b"b"));

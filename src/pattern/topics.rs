@@ -2,8 +2,9 @@
 //!
 //! A hash table of whole topics. A message is looked up once for each length that any topic has,
 //! shortest first, with all the hashes from one pass over its beginning. So a lookup costs as much
-//! as there are lengths in use, not as topics have bytes, and is one jump into memory for each.
-//! A topic of up to eleven bytes takes twenty, in a table that is at least half full.
+//! as there are lengths in use, not as topics have bytes, and for each one or two jumps into
+//! memory. The table has four bytes for each place, to be small enough for a cache; a topic of up
+//! to eleven bytes takes twenty in a list beside it, and topics that come together stand together.
 
 use super::hash::{Keys, Prefixes};
 
@@ -54,7 +55,14 @@ impl Entry {
     }
 }
 
-const TABLE_MIN: usize = 8;
+/// The number of places is two to this power at least.
+const BITS_MIN: u32 = 4;
+/// A place that was never used, and one that is not used any more.
+const FREE: u32 = 0;
+const GONE: u32 = 1;
+/// The end of the list of free entries.
+const END: u32 = u32::MAX;
+const TOPICS_MAX: usize = 1 << 30;
 
 /// What becomes of a topic that was looked at.
 pub enum Fate {
@@ -70,11 +78,17 @@ pub enum Fate {
 #[derive(Default)]
 pub struct Topics {
     keys: Keys,
-    /// Each topic stands at the place that its hash says, or as near behind it as there was
-    /// room. The places follow the order of the hashes, so that growing is one pass over both.
-    table: Vec<Entry>,
+    /// Free ones are a list by `value`, if `len` is less than there are.
+    entries: Vec<Entry>,
+    free: u32,
     len: usize,
-    /// The topics that don't fit into the table, and how much of that isn't used any more.
+    /// The first `bits` of a hash say where to look first. What stands there is the rest of the
+    /// hash above two plus the place in `entries`, which has so many bits.
+    table: Vec<u32>,
+    bits: u32,
+    /// How many places aren't free.
+    used: usize,
+    /// The topics that don't fit into an entry, and how much of that isn't used any more.
     bytes: Vec<u8>,
     waste: usize,
     /// The sizes that topics have, and how many have them, by size.
@@ -86,60 +100,87 @@ pub struct Topics {
 /// With more sizes it pays off to look at the first byte before all.
 const SIZES_MAX: usize = 4;
 
+/// Makes room for more by a quarter rather than by doubling, once that is a lot.
+fn make_room<T>(items: &mut Vec<T>, more: usize) {
+    let len = items.len();
+    if items.capacity() - len < more {
+        let usual = if len < 1024 { len } else { len / 4 };
+        items.reserve_exact(more.max(usual).max(4));
+    }
+}
+
 impl Topics {
     /// The number of topics.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Where a hash belongs in a table.
-    #[inline]
-    fn home(hash: u32, table: usize) -> usize {
-        ((u64::from(hash) * table as u64) >> 32) as usize
+    fn item(&self, hash: u32, entry: usize) -> u32 {
+        debug_assert!(entry + 2 < self.table.len());
+        hash << self.bits | (entry as u32 + 2)
     }
 
+    /// The entry that something in the table stands for.
     #[inline]
-    fn after(place: usize, table: usize) -> usize {
-        if place + 1 == table { 0 } else { place + 1 }
+    fn entry_of(&self, item: u32) -> usize {
+        (item & ((1 << self.bits) - 1)) as usize - 2
     }
 
-    /// The place in the table that holds the topic.
+    /// The place in the table that holds the topic; or where it may be put.
     #[inline]
-    fn find(&self, hash: u32, topic: &[u8]) -> Option<usize> {
-        let mut place = Topics::home(hash, self.table.len());
-        while let Some(entry) = self.table.get(place)
-            && entry.size != EMPTY
-        {
-            if entry.hash == hash && entry.topic(&self.bytes) == topic {
-                return Some(place);
-            }
-            place = Topics::after(place, self.table.len());
+    fn find(&self, hash: u32, topic: &[u8]) -> std::result::Result<usize, usize> {
+        if self.table.is_empty() {
+            return Err(0);
         }
-        None
+        let mask = self.table.len() - 1;
+        let mut place = (hash >> (32 - self.bits)) as usize;
+        let mut vacant = None;
+        loop {
+            let item = self.table[place & mask];
+            if item == FREE {
+                return Err(vacant.unwrap_or(place & mask));
+            }
+            if item == GONE {
+                vacant = vacant.or(Some(place & mask));
+            } else if (item ^ hash << self.bits) >> self.bits == 0 {
+                let entry = &self.entries[self.entry_of(item)];
+                if entry.hash == hash && entry.topic(&self.bytes) == topic {
+                    return Ok(place & mask);
+                }
+            }
+            place += 1;
+        }
     }
 
     fn hash(&self, topic: &[u8]) -> u32 {
         (self.keys.hash(topic) >> 32) as u32
     }
 
+    fn value_at(&mut self, place: usize) -> &mut u32 {
+        let entry = self.entry_of(self.table[place]);
+        &mut self.entries[entry].value
+    }
+
     /// The topic's number, if it is there.
     pub fn get_mut(&mut self, topic: &[u8]) -> Option<&mut u32> {
-        let place = self.find(self.hash(topic), topic)?;
-        Some(&mut self.table[place].value)
+        let place = self.find(self.hash(topic), topic).ok()?;
+        Some(self.value_at(place))
     }
 
     /// The topic's number, and false; or if it isn't there yet, it is added with this number, and
     /// true. None if there can't be as many topics.
     pub fn insert(&mut self, topic: &[u8], value: u32) -> Option<(&mut u32, bool)> {
         let hash = self.hash(topic);
-        if let Some(place) = self.find(hash, topic) {
-            return Some((&mut self.table[place].value, false));
-        }
-        if self.len >= 1 << 31 {
+        let mut vacant = match self.find(hash, topic) {
+            Ok(place) => return Some((self.value_at(place), false)),
+            Err(vacant) => vacant,
+        };
+        if self.len >= TOPICS_MAX {
             return None;
         }
-        if (self.len + 1) * 4 > self.table.len() * 3 {
-            self.resize((self.table.len() / 2 * 3).max(TABLE_MIN));
+        if (self.used + 1) * 16 > self.table.len() * 13 {
+            self.rebuild();
+            vacant = self.find(hash, topic).unwrap_or_else(|vacant| vacant);
         }
         let mut entry = Entry {
             hash,
@@ -151,28 +192,46 @@ impl Topics {
             entry.size = topic.len() as u8;
         } else {
             entry.set_outside(self.bytes.len(), topic.len());
+            make_room(&mut self.bytes, topic.len());
             self.bytes.extend_from_slice(topic);
         }
-        let place = Topics::place(&mut self.table, entry);
+        let mut i = self.entries.len();
+        if self.len == i {
+            make_room(&mut self.entries, 1);
+            self.entries.push(entry);
+        } else {
+            i = self.free as usize;
+            self.free = self.entries[i].value;
+            self.entries[i] = entry;
+        }
         self.len += 1;
+        self.used += usize::from(self.table[vacant] == FREE);
+        self.table[vacant] = self.item(hash, i);
         self.count(topic.len(), topic.first().copied(), true);
-        Some((&mut self.table[place].value, true))
+        Some((&mut self.entries[i].value, true))
     }
 
-    fn place(table: &mut [Entry], entry: Entry) -> usize {
-        let mut place = Topics::home(entry.hash, table.len());
-        while table[place].size != EMPTY {
-            place = Topics::after(place, table.len());
+    /// Makes the table anew, so that it is two thirds full at the most.
+    fn rebuild(&mut self) {
+        self.bits = BITS_MIN;
+        // Free entries count, since each has to have a number of so many bits.
+        while (self.entries.len() + 1) * 16 > (1 << self.bits) * 11 {
+            self.bits += 1;
         }
-        table[place] = entry;
-        place
-    }
-
-    fn resize(&mut self, size: usize) {
-        let old = std::mem::replace(&mut self.table, vec![NONE; size]);
-        for entry in old.into_iter().filter(|entry| entry.size != EMPTY) {
-            Topics::place(&mut self.table, entry);
+        self.table.clear();
+        self.table.resize(1 << self.bits, FREE);
+        self.table.shrink_to_fit();
+        let mask = self.table.len() - 1;
+        for (i, entry) in self.entries.iter().enumerate() {
+            if entry.size != EMPTY {
+                let mut place = (entry.hash >> (32 - self.bits)) as usize;
+                while self.table[place & mask] != FREE {
+                    place += 1;
+                }
+                self.table[place & mask] = self.item(entry.hash, i);
+            }
         }
+        self.used = self.len;
     }
 
     fn count(&mut self, size: usize, first: Option<u8>, added: bool) {
@@ -204,57 +263,52 @@ impl Topics {
 
     /// Removes a topic.
     pub fn remove(&mut self, topic: &[u8]) {
-        if let Some(place) = self.find(self.hash(topic), topic) {
+        if let Ok(place) = self.find(self.hash(topic), topic) {
             self.remove_at(place);
             self.shrink();
         }
     }
 
-    fn remove_at(&mut self, place: usize) {
-        let topic = self.table[place].topic(&self.bytes);
+    fn remove_at(&mut self, mut place: usize) {
+        let i = self.entry_of(self.table[place]);
+        let topic = self.entries[i].topic(&self.bytes);
         let (size, first) = (topic.len(), topic.first().copied());
-        self.close_gap(place);
-        self.len -= 1;
         self.count(size, first, false);
         if size > INLINE_MAX {
             self.waste += size;
         }
-    }
-
-    /// Empties a place in the table, and moves those behind it up that would not be found else.
-    fn close_gap(&mut self, mut gap: usize) {
-        let size = self.table.len();
-        let distance = |from: usize, to: usize| {
-            if to >= from {
-                to - from
-            } else {
-                to + size - from
-            }
+        if self.len == self.entries.len() {
+            self.free = END;
+        }
+        self.entries[i] = Entry {
+            value: self.free,
+            ..NONE
         };
-        let mut place = gap;
-        loop {
-            place = Topics::after(place, size);
-            let entry = self.table[place];
-            if entry.size == EMPTY {
-                break;
-            }
-            let home = Topics::home(entry.hash, size);
-            if distance(home, place) >= distance(gap, place) {
-                self.table[gap] = entry;
-                gap = place;
+        self.free = i as u32;
+        self.len -= 1;
+        self.table[place] = GONE;
+        // What is followed by a free place needn't be remembered.
+        let mask = self.table.len() - 1;
+        if self.table[(place + 1) & mask] == FREE {
+            while self.table[place] == GONE {
+                self.table[place] = FREE;
+                self.used -= 1;
+                place = place.wrapping_sub(1) & mask;
             }
         }
-        self.table[gap] = NONE;
     }
 
     /// Gives memory back.
     fn shrink(&mut self) {
-        if self.table.len() > TABLE_MIN && self.len < self.table.len() / 8 {
-            self.resize((self.len * 2).max(TABLE_MIN));
+        if self.entries.len() > 64 && self.len < self.entries.len() / 8 {
+            self.entries.retain(|entry| entry.size != EMPTY);
+            self.entries.shrink_to_fit();
+            self.rebuild();
         }
         if self.waste > 4096 && self.waste > self.bytes.len() / 2 {
             let mut bytes = Vec::with_capacity(self.bytes.len() - self.waste);
-            for entry in self.table.iter_mut().filter(|entry| entry.size == OUTSIDE) {
+            let entries = self.entries.iter_mut();
+            for entry in entries.filter(|entry| entry.size == OUTSIDE) {
                 let (start, size) = entry.outside();
                 entry.set_outside(bytes.len(), size);
                 bytes.extend_from_slice(&self.bytes[start..start + size]);
@@ -277,8 +331,8 @@ impl Topics {
                 break;
             }
             let hash = (prefixes.hash(size) >> 32) as u32;
-            if let Some(place) = self.find(hash, &message[..size])
-                && !found(self.table[place].value)
+            if let Ok(place) = self.find(hash, &message[..size])
+                && !found(self.entries[self.entry_of(self.table[place])].value)
             {
                 return false;
             }
@@ -288,30 +342,33 @@ impl Topics {
 
     /// All topics with their numbers, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u32)> {
-        let entries = self.table.iter().filter(|entry| entry.size != EMPTY);
+        let entries = self.entries.iter().filter(|entry| entry.size != EMPTY);
         entries.map(|entry| (entry.topic(&self.bytes), entry.value))
     }
 
-    /// Looks at all topics and their numbers, which may be changed, at few of them twice.
+    /// Looks at all topics and their numbers, which may be changed.
     pub fn retain(&mut self, mut look: impl FnMut(&[u8], &mut u32) -> Fate) {
-        let mut place = 0;
-        while place < self.table.len() {
-            let entry = &mut self.table[place];
-            if entry.size != EMPTY {
-                let mut value = entry.value;
-                let fate = look(entry.topic(&self.bytes), &mut value);
-                entry.value = value;
-                match fate {
-                    Fate::Keep => {}
-                    // Another may have taken its place.
-                    Fate::Remove => {
-                        self.remove_at(place);
-                        continue;
-                    }
-                    Fate::Stop => break,
-                }
+        for i in 0..self.entries.len() {
+            let entry = &mut self.entries[i];
+            if entry.size == EMPTY {
+                continue;
             }
-            place += 1;
+            let mut value = entry.value;
+            let fate = look(entry.topic(&self.bytes), &mut value);
+            entry.value = value;
+            match fate {
+                Fate::Keep => {}
+                Fate::Remove => {
+                    let item = self.item(self.entries[i].hash, i);
+                    let mask = self.table.len() - 1;
+                    let mut place = (self.entries[i].hash >> (32 - self.bits)) as usize;
+                    while self.table[place & mask] != item {
+                        place += 1;
+                    }
+                    self.remove_at(place & mask);
+                }
+                Fate::Stop => break,
+            }
         }
         self.shrink();
     }
@@ -319,7 +376,8 @@ impl Topics {
     /// Bytes of memory in use.
     #[cfg(test)]
     pub fn memory(&self) -> usize {
-        self.table.capacity() * size_of::<Entry>()
+        self.entries.capacity() * size_of::<Entry>()
+            + self.table.capacity() * size_of::<u32>()
             + self.bytes.capacity()
             + self.sizes.capacity() * size_of::<(usize, u32)>()
     }
