@@ -34,8 +34,15 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     if let Some(whole) = rest.first_chunk::<8>() {
         return u64::from_le_bytes(*whole);
     }
-    let part = |i: usize| u64::from(rest.get(i).copied().unwrap_or(0)) << (8 * i);
-    (0..7).map(part).sum()
+    if rest.is_empty() {
+        return 0;
+    }
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return u64::from_le_bytes(*last) >> (8 * (8 - rest.len()));
+    }
+    let mut whole = [0; 8];
+    whole[..rest.len()].copy_from_slice(rest);
+    u64::from_le_bytes(whole)
 }
 
 impl Default for Keys {

@@ -2,149 +2,239 @@
 //!
 //! A hash table of whole topics. A message is looked up once for each length that any topic has,
 //! shortest first, with all the hashes from one pass over its beginning. So a lookup costs as much
-//! as there are lengths in use, not as topics have bytes, and nothing is stored for the bytes but
-//! themselves: a topic of up to twelve bytes takes twenty, and some ten to twenty in the table.
+//! as there are lengths in use, not as topics have bytes, and for each one or two jumps into
+//! memory. The table has four bytes for each place, to be small enough for a cache; a topic of up
+//! to eleven bytes takes twenty in a list beside it, and topics that come together stand together.
 
 use super::hash::{Keys, Prefixes};
 
-const INLINE_MAX: usize = 12;
+const INLINE_MAX: usize = 11;
+/// In the place of a size: the topic is elsewhere; there is no topic.
+const OUTSIDE: u8 = 0xfe;
+const EMPTY: u8 = 0xff;
 
+#[derive(Clone, Copy)]
 struct Entry {
+    hash: u32,
     value: u32,
-    size: u32,
-    /// The topic, or where it starts in `bytes`.
+    /// The topic; or, if it is outside, where it starts (six bytes) and its size (five).
     data: [u8; INLINE_MAX],
+    size: u8,
 }
 
-/// An empty place in the table.
-const EMPTY: u64 = u64::MAX;
-const TABLE_MIN: usize = 8;
+const NONE: Entry = Entry {
+    hash: 0,
+    value: 0,
+    data: [0; INLINE_MAX],
+    size: EMPTY,
+};
+
+impl Entry {
+    fn outside(&self) -> (usize, usize) {
+        let number = |bytes: &[u8]| {
+            let mut all = [0; 8];
+            all[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(all) as usize
+        };
+        (number(&self.data[..6]), number(&self.data[6..]))
+    }
+
+    fn set_outside(&mut self, start: usize, size: usize) {
+        self.size = OUTSIDE;
+        self.data[..6].copy_from_slice(&(start as u64).to_le_bytes()[..6]);
+        self.data[6..].copy_from_slice(&(size as u64).to_le_bytes()[..5]);
+    }
+
+    #[inline]
+    fn topic<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        if let Some(inside) = self.data.get(..usize::from(self.size)) {
+            return inside;
+        }
+        let (start, size) = self.outside();
+        &bytes[start..start + size]
+    }
+}
+
+/// The number of places is two to this power at least.
+const BITS_MIN: u32 = 4;
+/// A place that was never used, and one that is not used any more.
+const FREE: u32 = 0;
+const GONE: u32 = 1;
+/// The end of the list of free entries.
+const END: u32 = u32::MAX;
+const TOPICS_MAX: usize = 1 << 30;
+
+/// What becomes of a topic that was looked at.
+pub enum Fate {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Remove,
+    /// It stays, and the others aren't looked at.
+    Stop,
+}
 
 /// The topics.
 #[derive(Default)]
 pub struct Topics {
     keys: Keys,
+    /// Free ones are a list by `value`, if `len` is less than there are.
     entries: Vec<Entry>,
-    /// Half of a topic's hash and, in the lower half, its place in `entries`. Each stands at the
-    /// place that its hash says or as near behind it as there was room. A power of two.
-    table: Vec<u64>,
+    free: u32,
+    len: usize,
+    /// The first `bits` of a hash say where to look first. What stands there is the rest of the
+    /// hash above two plus the place in `entries`, which has so many bits.
+    table: Vec<u32>,
+    bits: u32,
+    /// How many places aren't free.
+    used: usize,
     /// The topics that don't fit into an entry, and how much of that isn't used any more.
     bytes: Vec<u8>,
     waste: usize,
     /// The sizes that topics have, and how many have them, by size.
-    sizes: Vec<(u32, u32)>,
+    sizes: Vec<(usize, u32)>,
     /// How many topics start with each byte, once there are enough sizes for it to matter.
     firsts: Option<Box<[u32; 256]>>,
 }
 
-/// With so many sizes it pays off to look at the first byte before all.
+/// With more sizes it pays off to look at the first byte before all.
 const SIZES_MAX: usize = 4;
 
-/// Makes room for one more by a quarter rather than by doubling, once that is a lot.
+/// Makes room for more by a quarter rather than by doubling, once that is a lot.
 fn make_room<T>(items: &mut Vec<T>, more: usize) {
-    if items.capacity() - items.len() < more {
-        let len = items.len();
-        items.reserve_exact(more.max(if len < 1024 { len } else { len / 4 }).max(4));
+    let len = items.len();
+    if items.capacity() - len < more {
+        let usual = if len < 1024 { len } else { len / 4 };
+        items.reserve_exact(more.max(usual).max(4));
     }
 }
 
 impl Topics {
     /// The number of topics.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
-    fn topic<'a>(bytes: &'a [u8], entry: &'a Entry) -> &'a [u8] {
-        let size = entry.size as usize;
-        if size <= INLINE_MAX {
-            return &entry.data[..size];
-        }
-        let start = entry.data.first_chunk().copied().map(u64::from_le_bytes);
-        let start = start.unwrap_or(0) as usize;
-        &bytes[start..start + size]
+    fn item(&self, hash: u32, entry: usize) -> u32 {
+        debug_assert!(entry + 2 < self.table.len());
+        hash << self.bits | (entry as u32 + 2)
     }
 
-    /// The place in the table that holds the topic.
+    /// The entry that something in the table stands for.
     #[inline]
-    fn find(&self, hash: u64, topic: &[u8]) -> Option<usize> {
-        let mask = self.table.len().checked_sub(1)?;
-        let half = hash >> 32;
-        let mut place = half as usize & mask;
+    fn entry_of(&self, item: u32) -> usize {
+        (item & ((1 << self.bits) - 1)) as usize - 2
+    }
+
+    /// The place in the table that holds the topic; or where it may be put.
+    #[inline]
+    fn find(&self, hash: u32, topic: &[u8]) -> std::result::Result<usize, usize> {
+        if self.table.is_empty() {
+            return Err(0);
+        }
+        let mask = self.table.len() - 1;
+        let mut place = (hash >> (32 - self.bits)) as usize;
+        let mut vacant = None;
         loop {
-            let found = self.table[place];
-            if found == EMPTY {
-                return None;
+            let item = self.table[place & mask];
+            if item == FREE {
+                return Err(vacant.unwrap_or(place & mask));
             }
-            if found >> 32 == half {
-                let entry = &self.entries[found as u32 as usize];
-                if entry.size as usize == topic.len() && Topics::topic(&self.bytes, entry) == topic
-                {
-                    return Some(place);
+            if item == GONE {
+                vacant = vacant.or(Some(place & mask));
+            } else if (item ^ hash << self.bits) >> self.bits == 0 {
+                let entry = &self.entries[self.entry_of(item)];
+                if entry.hash == hash && entry.topic(&self.bytes) == topic {
+                    return Ok(place & mask);
                 }
             }
-            place = (place + 1) & mask;
+            place += 1;
         }
     }
 
-    fn entry(&mut self, place: usize) -> &mut Entry {
-        let i = self.table[place] as u32 as usize;
-        &mut self.entries[i]
+    fn hash(&self, topic: &[u8]) -> u32 {
+        (self.keys.hash(topic) >> 32) as u32
+    }
+
+    fn value_at(&mut self, place: usize) -> &mut u32 {
+        let entry = self.entry_of(self.table[place]);
+        &mut self.entries[entry].value
     }
 
     /// The topic's number, if it is there.
     pub fn get_mut(&mut self, topic: &[u8]) -> Option<&mut u32> {
-        let place = self.find(self.keys.hash(topic), topic)?;
-        Some(&mut self.entry(place).value)
+        let place = self.find(self.hash(topic), topic).ok()?;
+        Some(self.value_at(place))
     }
 
     /// The topic's number, and false; or if it isn't there yet, it is added with this number, and
-    /// true. None if there can't be as many topics, or as long ones.
+    /// true. None if there can't be as many topics.
     pub fn insert(&mut self, topic: &[u8], value: u32) -> Option<(&mut u32, bool)> {
-        let hash = self.keys.hash(topic);
-        if let Some(place) = self.find(hash, topic) {
-            return Some((&mut self.entry(place).value, false));
+        let hash = self.hash(topic);
+        let mut vacant = match self.find(hash, topic) {
+            Ok(place) => return Some((self.value_at(place), false)),
+            Err(vacant) => vacant,
+        };
+        if self.len >= TOPICS_MAX {
+            return None;
         }
-        let i = u32::try_from(self.entries.len())
-            .ok()
-            .filter(|&i| i != u32::MAX)?;
-        let size = u32::try_from(topic.len()).ok()?;
-        if (self.entries.len() + 1) * 16 > self.table.len() * 13 {
-            self.resize((2 * self.table.len()).max(TABLE_MIN));
+        if (self.used + 1) * 16 > self.table.len() * 13 {
+            self.rebuild();
+            vacant = self.find(hash, topic).unwrap_or_else(|vacant| vacant);
         }
-        let mut data = [0; INLINE_MAX];
-        if topic.len() <= INLINE_MAX {
-            data[..topic.len()].copy_from_slice(topic);
+        let mut entry = Entry {
+            hash,
+            value,
+            ..NONE
+        };
+        if let Some(inside) = entry.data.get_mut(..topic.len()) {
+            inside.copy_from_slice(topic);
+            entry.size = topic.len() as u8;
         } else {
-            data[..8].copy_from_slice(&(self.bytes.len() as u64).to_le_bytes());
+            entry.set_outside(self.bytes.len(), topic.len());
             make_room(&mut self.bytes, topic.len());
             self.bytes.extend_from_slice(topic);
         }
-        make_room(&mut self.entries, 1);
-        self.entries.push(Entry { value, size, data });
-        Topics::place(&mut self.table, hash >> 32 << 32 | u64::from(i));
-        self.count(size, topic.first(), true);
-        let entry = self.entries.last_mut()?;
-        Some((&mut entry.value, true))
-    }
-
-    fn place(table: &mut [u64], item: u64) {
-        let mask = table.len() - 1;
-        let mut place = (item >> 32) as usize & mask;
-        while table[place] != EMPTY {
-            place = (place + 1) & mask;
+        let mut i = self.entries.len();
+        if self.len == i {
+            make_room(&mut self.entries, 1);
+            self.entries.push(entry);
+        } else {
+            i = self.free as usize;
+            self.free = self.entries[i].value;
+            self.entries[i] = entry;
         }
-        table[place] = item;
+        self.len += 1;
+        self.used += usize::from(self.table[vacant] == FREE);
+        self.table[vacant] = self.item(hash, i);
+        self.count(topic.len(), topic.first().copied(), true);
+        Some((&mut self.entries[i].value, true))
     }
 
-    fn resize(&mut self, size: usize) {
-        let old = std::mem::take(&mut self.table);
-        self.table = vec![EMPTY; size];
-        for item in old.into_iter().filter(|&item| item != EMPTY) {
-            Topics::place(&mut self.table, item);
+    /// Makes the table anew, so that it is two thirds full at the most.
+    fn rebuild(&mut self) {
+        self.bits = BITS_MIN;
+        // Free entries count, since each has to have a number of so many bits.
+        while (self.entries.len() + 1) * 16 > (1 << self.bits) * 11 {
+            self.bits += 1;
         }
+        self.table.clear();
+        self.table.resize(1 << self.bits, FREE);
+        self.table.shrink_to_fit();
+        let mask = self.table.len() - 1;
+        for (i, entry) in self.entries.iter().enumerate() {
+            if entry.size != EMPTY {
+                let mut place = (entry.hash >> (32 - self.bits)) as usize;
+                while self.table[place & mask] != FREE {
+                    place += 1;
+                }
+                self.table[place & mask] = self.item(entry.hash, i);
+            }
+        }
+        self.used = self.len;
     }
 
-    fn count(&mut self, size: u32, first: Option<&u8>, added: bool) {
+    fn count(&mut self, size: usize, first: Option<u8>, added: bool) {
         match self.sizes.binary_search_by_key(&size, |&(size, _)| size) {
             Ok(i) if added => self.sizes[i].1 += 1,
             Ok(i) => {
@@ -155,13 +245,15 @@ impl Topics {
             }
             Err(i) => self.sizes.insert(i, (size, 1)),
         }
-        if let (Some(firsts), Some(&first)) = (&mut self.firsts, first) {
-            let count = &mut firsts[usize::from(first)];
-            *count = if added { *count + 1 } else { *count - 1 };
-        } else if self.firsts.is_none() && self.sizes.len() > SIZES_MAX {
+        if let Some(firsts) = &mut self.firsts {
+            if let Some(first) = first {
+                let count = &mut firsts[usize::from(first)];
+                *count = if added { *count + 1 } else { *count - 1 };
+            }
+        } else if self.sizes.len() > SIZES_MAX {
             let mut firsts = Box::new([0; 256]);
-            for entry in &self.entries {
-                if let Some(&first) = Topics::topic(&self.bytes, entry).first() {
+            for (topic, _) in self.iter() {
+                if let Some(&first) = topic.first() {
                     firsts[usize::from(first)] += 1;
                 }
             }
@@ -171,76 +263,58 @@ impl Topics {
 
     /// Removes a topic.
     pub fn remove(&mut self, topic: &[u8]) {
-        if let Some(place) = self.find(self.keys.hash(topic), topic) {
+        if let Ok(place) = self.find(self.hash(topic), topic) {
             self.remove_at(place);
+            self.shrink();
         }
     }
 
-    fn remove_at(&mut self, place: usize) {
-        let i = self.table[place] as u32 as usize;
-        self.close_gap(place);
-        let entry = &self.entries[i];
-        let (size, first) = (
-            entry.size,
-            Topics::topic(&self.bytes, entry).first().copied(),
-        );
-        // The last entry takes the place of the one that goes.
-        let last = self.entries.len() - 1;
-        if i != last {
-            let half = self
-                .keys
-                .hash(Topics::topic(&self.bytes, &self.entries[last]))
-                >> 32;
-            let mask = self.table.len() - 1;
-            let mut place = half as usize & mask;
-            while self.table[place] as u32 as usize != last {
-                place = (place + 1) & mask;
-            }
-            self.table[place] = half << 32 | i as u64;
+    fn remove_at(&mut self, mut place: usize) {
+        let i = self.entry_of(self.table[place]);
+        let topic = self.entries[i].topic(&self.bytes);
+        let (size, first) = (topic.len(), topic.first().copied());
+        self.count(size, first, false);
+        if size > INLINE_MAX {
+            self.waste += size;
         }
-        self.entries.swap_remove(i);
-        self.count(size, first.as_ref(), false);
-        if size as usize > INLINE_MAX {
-            self.waste += size as usize;
-            if self.waste > 4096 && self.waste > self.bytes.len() / 2 {
-                self.compact();
-            }
+        if self.len == self.entries.len() {
+            self.free = END;
         }
-        if self.table.len() > TABLE_MIN && self.entries.len() < self.table.len() / 8 {
-            self.resize(self.table.len() / 4);
-            self.entries.shrink_to(2 * self.entries.len());
-        }
-    }
-
-    /// Empties a place in the table, and moves those behind it up that would not be found else.
-    fn close_gap(&mut self, mut gap: usize) {
+        self.entries[i] = Entry {
+            value: self.free,
+            ..NONE
+        };
+        self.free = i as u32;
+        self.len -= 1;
+        self.table[place] = GONE;
+        // What is followed by a free place needn't be remembered.
         let mask = self.table.len() - 1;
-        let mut place = gap;
-        loop {
-            place = (place + 1) & mask;
-            let item = self.table[place];
-            if item == EMPTY {
-                break;
-            }
-            let home = (item >> 32) as usize & mask;
-            if place.wrapping_sub(home) & mask >= place.wrapping_sub(gap) & mask {
-                self.table[gap] = item;
-                gap = place;
+        if self.table[(place + 1) & mask] == FREE {
+            while self.table[place] == GONE {
+                self.table[place] = FREE;
+                self.used -= 1;
+                place = place.wrapping_sub(1) & mask;
             }
         }
-        self.table[gap] = EMPTY;
     }
 
-    fn compact(&mut self) {
-        let mut bytes = Vec::with_capacity(self.bytes.len() - self.waste);
-        for entry in &mut self.entries {
-            if entry.size as usize > INLINE_MAX {
-                let start = bytes.len() as u64;
-                bytes.extend_from_slice(Topics::topic(&self.bytes, entry));
-                entry.data[..8].copy_from_slice(&start.to_le_bytes());
-            }
+    /// Gives memory back.
+    fn shrink(&mut self) {
+        if self.entries.len() > 64 && self.len < self.entries.len() / 8 {
+            self.entries.retain(|entry| entry.size != EMPTY);
+            self.entries.shrink_to_fit();
+            self.rebuild();
         }
-        (self.bytes, self.waste) = (bytes, 0);
+        if self.waste > 4096 && self.waste > self.bytes.len() / 2 {
+            let mut bytes = Vec::with_capacity(self.bytes.len() - self.waste);
+            let entries = self.entries.iter_mut();
+            for entry in entries.filter(|entry| entry.size == OUTSIDE) {
+                let (start, size) = entry.outside();
+                entry.set_outside(bytes.len(), size);
+                bytes.extend_from_slice(&self.bytes[start..start + size]);
+            }
+            (self.bytes, self.waste) = (bytes, 0);
+        }
     }
 
     /// Calls back with the number of each topic that the message starts with, shortest first,
@@ -253,12 +327,12 @@ impl Topics {
             _ => message.len(),
         };
         for &(size, _) in &self.sizes {
-            let size = size as usize;
             if size > longest {
                 break;
             }
-            if let Some(place) = self.find(prefixes.hash(size), &message[..size])
-                && !found(self.entries[self.table[place] as u32 as usize].value)
+            let hash = (prefixes.hash(size) >> 32) as u32;
+            if let Ok(place) = self.find(hash, &message[..size])
+                && !found(self.entries[self.entry_of(self.table[place])].value)
             {
                 return false;
             }
@@ -268,46 +342,46 @@ impl Topics {
 
     /// All topics with their numbers, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u32)> {
-        let entries = self.entries.iter();
-        entries.map(|entry| (Topics::topic(&self.bytes, entry), entry.value))
+        let entries = self.entries.iter().filter(|entry| entry.size != EMPTY);
+        entries.map(|entry| (entry.topic(&self.bytes), entry.value))
     }
 
-    /// Looks at all topics and their numbers, which may be changed, until told to stop.
-    pub fn for_each(&mut self, mut look: impl FnMut(&[u8], &mut u32) -> bool) {
+    /// Looks at all topics and their numbers, which may be changed.
+    pub fn retain(&mut self, mut look: impl FnMut(&[u8], &mut u32) -> Fate) {
         for i in 0..self.entries.len() {
-            let mut value = self.entries[i].value;
-            let topic = Topics::topic(&self.bytes, &self.entries[i]);
-            let go_on = look(topic, &mut value);
-            self.entries[i].value = value;
-            if !go_on {
-                break;
+            let entry = &mut self.entries[i];
+            if entry.size == EMPTY {
+                continue;
             }
-        }
-    }
-
-    /// Removes the topics with this number.
-    pub fn remove_all(&mut self, value: u32) {
-        let mut i = self.entries.len();
-        while i > 0 {
-            i -= 1;
-            if self.entries[i].value == value {
-                let hash = self.keys.hash(Topics::topic(&self.bytes, &self.entries[i]));
-                let mask = self.table.len() - 1;
-                let mut place = (hash >> 32) as usize & mask;
-                while self.table[place] as u32 as usize != i {
-                    place = (place + 1) & mask;
+            let mut value = entry.value;
+            let fate = look(entry.topic(&self.bytes), &mut value);
+            entry.value = value;
+            match fate {
+                Fate::Keep => {}
+                Fate::Remove => {
+                    let item = self.item(self.entries[i].hash, i);
+                    let mask = self.table.len() - 1;
+                    let mut place = (self.entries[i].hash >> (32 - self.bits)) as usize;
+                    while self.table[place & mask] != item {
+                        place += 1;
+                    }
+                    self.remove_at(place & mask);
                 }
-                self.remove_at(place);
+                Fate::Stop => break,
             }
         }
+        self.shrink();
     }
 
     /// Bytes of memory in use.
     #[cfg(test)]
     pub fn memory(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>()
-            + self.table.capacity() * 8
+            + self.table.capacity() * size_of::<u32>()
             + self.bytes.capacity()
-            + self.sizes.capacity() * 8
+            + self.sizes.capacity() * size_of::<(usize, u32)>()
     }
 }
+
+#[cfg(test)]
+const _: () = assert!(size_of::<Entry>() == 20);

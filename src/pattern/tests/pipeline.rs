@@ -145,3 +145,46 @@ fn a_dealer_probes_routers() {
     kit.say(&mut a, &["1"]);
     assert_eq!(kit.recv(), Ok(parts(&["1"])));
 }
+
+/// Prints nanoseconds for each message.
+#[test]
+#[ignore = "a measurement; run it in release mode"]
+fn how_long_it_takes() {
+    const COUNT: usize = 5_000_000;
+    for (socket_type, name) in [(SocketType::Push, None), (SocketType::Router, Some("A"))] {
+        let mut kit = Kit::new(socket_type);
+        let mut a = kit.attach(false, Some(name.unwrap_or("")));
+        let start = std::time::Instant::now();
+        for i in 0..COUNT {
+            if let Some(name) = name {
+                kit.send_part(true, name.as_bytes()).unwrap();
+            }
+            kit.send_part(false, b"0123456789").unwrap();
+            if i % 1000 == 999 {
+                while a.ends.rx.queue().has_records() {
+                    let _ = a.ends.rx.read();
+                }
+            }
+        }
+        let each = start.elapsed().as_secs_f64() * 1e9 / COUNT as f64;
+        println!("{socket_type:?} there and back: {each:.1} ns");
+    }
+    let mut kit = Kit::new(SocketType::Pull);
+    let mut a = kit.peer();
+    let mut buffer = [0; 10];
+    let start = std::time::Instant::now();
+    for _ in 0..COUNT / 1000 {
+        for _ in 0..1000 {
+            a.ends.tx.write(0, &mut Source::Bytes(&buffer)).unwrap();
+        }
+        if a.ends.tx.publish() {
+            kit.pattern.readable(&mut kit.pipes, a.id);
+        }
+        for _ in 0..1000 {
+            let sink = &mut Sink::Buffer(&mut buffer);
+            kit.pattern.recv(&mut kit.pipes, sink).unwrap();
+        }
+    }
+    let each = start.elapsed().as_secs_f64() * 1e9 / COUNT as f64;
+    println!("Pull there and back: {each:.1} ns");
+}
