@@ -170,8 +170,11 @@ impl Socket {
     fn attach(&mut self, end: Box<End>) -> PipeId {
         let (local, everything) = (end.is_local, end.wants_everything);
         let id = self.pipes.insert(end);
+        // The far end has to know the name before the pattern reads: having found the pipe empty,
+        // it relies on being told by that name.
+        let closed = self.pipes.get_mut(id).is_some_and(|end| end.attach(id));
         self.pattern.attach(&mut self.pipes, id, local, everything);
-        if self.pipes.get_mut(id).is_some_and(|end| end.attach(id)) {
+        if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
         self.set_eager();
