@@ -33,6 +33,15 @@ pub struct Item {
     pub ready: c_int,
 }
 
+impl Item {
+    fn socket(&self) -> Option<Handle> {
+        match self.what {
+            What::Socket(handle) if self.events != 0 => Some(handle),
+            _ => None,
+        }
+    }
+}
+
 const PAIRS: [(c_int, c_short); 3] = [
     (ZMQ_POLLIN, libc::POLLIN),
     (ZMQ_POLLOUT, libc::POLLOUT),
@@ -65,22 +74,45 @@ pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
 }
 
 fn poll_until(items: &mut [Item], timeout: i64) -> Result<usize> {
-    let deadline = wait::deadline(timeout);
     // The first look is at what is there, without a system call for the sockets.
-    let mut driven = false;
+    let ready = look(items, false)?;
+    if ready > 0 {
+        return Ok(ready);
+    }
+    let (began, deadline) = (Instant::now(), wait::deadline(timeout));
     loop {
-        let ready = look(items, driven)?;
-        if ready > 0 {
+        let ready = look(items, true)?;
+        if ready > 0 || timeout == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now())
+        {
+            if timeout != 0 {
+                learn(items, began);
+            }
             return Ok(ready);
         }
-        if !driven {
-            driven = true;
+        if goes_on(items, began) {
+            std::thread::yield_now();
             continue;
         }
-        if timeout == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Ok(0);
-        }
         sleep(items, deadline)?;
+    }
+}
+
+/// Whether to look again rather than to sleep: if all sockets are for that.
+fn goes_on(items: &[Item], began: Instant) -> bool {
+    let mut sockets = items.iter().filter_map(Item::socket).peekable();
+    sockets.peek().is_some()
+        && sockets.all(|handle| {
+            handle
+                .lock()
+                .is_ok_and(|socket| wait::goes_on(&socket, began))
+        })
+}
+
+fn learn(items: &[Item], began: Instant) {
+    for handle in items.iter().filter_map(Item::socket) {
+        if let Ok(mut socket) = handle.lock() {
+            socket.spin.learn(began);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     inproc::{self, Names},
     monitor::Monitor,
     slot::{Content, Slot},
+    spin::Spin,
 };
 use crate::{
     consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
@@ -56,6 +57,8 @@ pub struct Socket {
     /// The part that was received last is followed by more.
     more: bool,
     terminated: bool,
+    /// How long a thread tries again before it sleeps.
+    pub(super) spin: Spin,
     /// Keeps the context from ending.
     live: Live,
 }
@@ -88,6 +91,7 @@ impl Socket {
             events: Vec::new(),
             more: false,
             terminated: false,
+            spin: Spin::default(),
             live,
         }
     }
@@ -170,6 +174,9 @@ impl Socket {
     fn attach(&mut self, end: Box<End>) -> PipeId {
         let (local, everything) = (end.is_local, end.wants_everything);
         let id = self.pipes.insert(end);
+        if let Some(end) = self.pipes.get_mut(id) {
+            end.siblings = 0;
+        }
         // The far end has to know the name before the pattern reads: having found the pipe empty,
         // it relies on being told by that name.
         let closed = self.pipes.get_mut(id).is_some_and(|end| end.attach(id));
@@ -177,13 +184,20 @@ impl Socket {
         if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
-        self.set_eager();
+        self.tell_siblings();
         id
     }
 
-    fn set_eager(&mut self) {
-        let eager = self.pipes.len() <= EAGER_MAX;
-        self.pipes.iter_mut().for_each(|(_, end)| end.eager = eager);
+    /// Lets the pipes know how many they are, as long as that matters.
+    fn tell_siblings(&mut self) {
+        let siblings = self.pipes.len();
+        if siblings <= EAGER_MAX {
+            self.pipes
+                .iter_mut()
+                .for_each(|(_, end)| end.siblings = siblings);
+        } else if siblings == EAGER_MAX + 1 {
+            self.pipes.iter_mut().for_each(|(_, end)| end.siblings = 0);
+        }
     }
 
     /// Removes the pipes that have come to their end.
@@ -208,7 +222,7 @@ impl Socket {
         }
         self.links
             .retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
-        self.set_eager();
+        self.tell_siblings();
     }
 
     fn linger(&self) -> Option<Duration> {

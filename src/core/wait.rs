@@ -60,14 +60,21 @@ pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> R
 
 #[cold]
 fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -> Result<()> {
-    let deadline = deadline(timeout.into());
+    let (began, deadline) = (Instant::now(), deadline(timeout.into()));
     loop {
         // What fills the pipes goes out the sooner.
         drive(&socket);
         socket.process()?;
         match socket.try_send(more, part, true) {
             Err(Error::EAGAIN) => {}
-            result => return result,
+            result => {
+                socket.spin.learn(began);
+                return result;
+            }
+        }
+        if goes_on(&socket, began) {
+            std::thread::yield_now();
+            continue;
         }
         socket = Waiter::wait(socket, deadline)?;
         socket.process()?;
@@ -75,6 +82,11 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
             return socket.try_send(more, part, true);
         }
     }
+}
+
+/// Whether to try again rather than to sleep.
+pub fn goes_on(socket: &Socket, began: Instant) -> bool {
+    socket.pipes().len() <= DRIVE_MAX && socket.spin.goes_on(began.elapsed())
 }
 
 /// Receives a part: zmq_recv(3) with its errors.
@@ -93,18 +105,28 @@ pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Recei
 
 #[cold]
 fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
-    let timeout = if dont_wait {
-        0
-    } else {
-        socket.options().receive_timeout
-    };
-    let deadline = deadline(timeout.into());
+    if dont_wait || socket.options().receive_timeout == 0 {
+        drive(&socket);
+        socket.process()?;
+        return socket.try_recv(sink);
+    }
+    let (began, deadline) = (
+        Instant::now(),
+        deadline(socket.options().receive_timeout.into()),
+    );
     loop {
         drive(&socket);
         socket.process()?;
         match socket.try_recv(sink) {
-            Err(Error::EAGAIN) if timeout != 0 => {}
-            result => return result,
+            Err(Error::EAGAIN) => {}
+            result => {
+                socket.spin.learn(began);
+                return result;
+            }
+        }
+        if goes_on(&socket, began) {
+            std::thread::yield_now();
+            continue;
         }
         socket = Waiter::wait(socket, deadline)?;
         socket.process()?;

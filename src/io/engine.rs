@@ -116,6 +116,8 @@ pub struct Engine {
     streaming: bool,
     /// Bytes came since this was last asked for.
     heard: bool,
+    /// Bytes of the pipe's that were written since this was last reset.
+    pub sent: usize,
     /// The time to live that the peer's last PING gave, in tenths of a second.
     ttl: Option<u16>,
 }
@@ -141,6 +143,7 @@ impl Engine {
             inside: false,
             streaming: false,
             heard: false,
+            sent: 0,
             ttl: None,
         }
     }
@@ -193,7 +196,9 @@ impl Engine {
 
     /// Writes what is in the pipe, as far as the descriptor takes it. The second: the pipe's
     /// writer was out of credit, and is to be told that it has some.
-    pub fn write(&mut self, rx: &mut Rx) -> Result<(Written, bool)> {
+    ///
+    /// `hold`: the duty to write is kept even if there is nothing, and nobody will wake us.
+    pub fn write(&mut self, rx: &mut Rx, hold: bool) -> Result<(Written, bool)> {
         let (mut credit, mut turn) = (false, 0);
         let written = SCRATCH_PAD.with_borrow_mut(|scratch| {
             loop {
@@ -228,6 +233,7 @@ impl Engine {
                         let messages =
                             SPENT.with_borrow_mut(|spent| rx.queue().sent(bytes, batch, spent));
                         rx.count(messages);
+                        self.sent += bytes;
                         credit |= rx.credit();
                         turn += bytes;
                         if bytes < batch.bytes {
@@ -245,8 +251,8 @@ impl Engine {
                             return Ok(Written::More);
                         }
                     }
-                    Gathered::Nothing if rx.sleep() => return Ok(Written::All),
                     Gathered::Nothing if rx.is_at_end() => return Ok(Written::End),
+                    Gathered::Nothing if hold || rx.sleep() => return Ok(Written::All),
                     Gathered::Nothing => {}
                 }
             }

@@ -46,6 +46,11 @@ use crate::{
 /// Sends that follow each other faster than this are left to the I/O thread, which batches them.
 const BURST_GAP: Duration = Duration::from_micros(10);
 
+/// A sender that has this much (bytes) between two looks is in full swing, ..
+const HOLD_MIN: usize = 2048;
+/// .. and the next look is after so long.
+const HOLD: Duration = Duration::from_micros(50);
+
 /// Where the session's connections come from.
 enum Origin {
     /// It connects, and does so again when a connection is lost.
@@ -76,6 +81,10 @@ struct Greeting {
 /// What an alarm is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
+    /// See whether there is more to write.
+    Flush,
+    /// See whether the descriptor's loan is still used.
+    Reclaim,
     /// Try to connect again.
     Reconnect,
     /// The connection, or the handshake, has taken too long.
@@ -107,14 +116,17 @@ struct State {
     mute: bool,
     /// The pipe is full.
     stalled: bool,
-    /// So many threads watch the descriptor themselves.
-    borrowers: u32,
+    loan: Loan,
+    /// The duty to write is kept although all is written, for what a sender in full swing will
+    /// have to send the next moment.
+    holding: bool,
     failed: Option<Error>,
     socket_closed: bool,
     /// The interval before the last attempt to connect, in milliseconds; -1: none.
     interval: c_int,
     step_alarm: Option<TimerId>,
     linger_alarm: Option<TimerId>,
+    flush_alarm: Option<TimerId>,
     ping_alarm: Option<TimerId>,
     pong_alarm: Option<TimerId>,
     silent_alarm: Option<TimerId>,
@@ -122,6 +134,38 @@ struct State {
     /// When something was last written at once, and whether the peer was heard since.
     written: Option<Instant>,
     heard: bool,
+}
+
+/// The descriptor is lent to threads that wait, which watch it themselves.
+///
+/// Changing what the poller watches costs a system call each time. So a thread that comes back
+/// again and again keeps the loan in between. While it does, an alarm of the I/O thread's looks
+/// now and then whether it still uses it, and otherwise takes it back.
+#[derive(Default)]
+struct Loan {
+    /// So many threads wait on the descriptor.
+    waiting: u32,
+    /// So many times in a row it was asked for again soon.
+    streak: u32,
+    /// It is kept when nobody waits.
+    kept: bool,
+    /// It was used since the alarm was set.
+    used: bool,
+    alarm: Option<TimerId>,
+    returned: Option<Instant>,
+}
+
+impl Loan {
+    /// After so many returns in a row it is kept.
+    const STREAK: u32 = 8;
+    /// What counts as soon.
+    const SOON: Duration = Duration::from_millis(1);
+    /// How often the alarm looks.
+    const PERIOD: Duration = Duration::from_millis(2);
+
+    fn is_out(&self) -> bool {
+        self.waiting > 0 || self.kept
+    }
 }
 
 /// A connection's end of a pipe.
@@ -156,12 +200,14 @@ impl Session {
             blocked: false,
             mute: false,
             stalled: false,
-            borrowers: 0,
+            loan: Loan::default(),
+            holding: false,
             failed: None,
             socket_closed: false,
             interval: -1,
             step_alarm: None,
             linger_alarm: None,
+            flush_alarm: None,
             ping_alarm: None,
             pong_alarm: None,
             silent_alarm: None,
@@ -287,10 +333,15 @@ impl Session {
         self.woken.store(false, Ordering::SeqCst);
         let mut state = self.state();
         if matches!(state.phase, Phase::Steady(_)) {
-            if !state.blocked {
-                state.write(self);
+            state.write_in_turn(self);
+            if state.loan.waiting == 0 || state.stalled {
+                state.read(self);
             }
-            state.read(self);
+            if state.loan.kept && state.loan.alarm.is_none() {
+                state.loan.alarm =
+                    Some(reactor.set_alarm(self.clone(), Alarm::Reclaim, Loan::PERIOD));
+                state.loan.used = false;
+            }
             state.settle(self, reactor);
         }
     }
@@ -331,6 +382,23 @@ impl Session {
     pub(super) fn on_alarm(self: &Arc<Self>, reactor: &mut Reactor, alarm: Alarm) {
         let mut state = self.state();
         match alarm {
+            Alarm::Flush => {
+                state.flush_alarm = None;
+                if matches!(state.phase, Phase::Steady(_)) {
+                    state.write_in_turn(self);
+                    state.settle(self, reactor);
+                }
+            }
+            Alarm::Reclaim => {
+                state.loan.alarm = None;
+                if std::mem::take(&mut state.loan.used) {
+                    state.loan.alarm =
+                        Some(reactor.set_alarm(self.clone(), Alarm::Reclaim, Loan::PERIOD));
+                } else {
+                    (state.loan.kept, state.loan.streak) = (false, 0);
+                    state.watch(self);
+                }
+            }
             Alarm::Reconnect => {
                 state.step_alarm = None;
                 state.begin_connect(self, reactor);
@@ -375,13 +443,14 @@ impl Session {
 
 /// What the socket's threads do with a session.
 impl Far for Session {
-    fn readable(&self, eager: bool) {
-        if eager && let Some(mut state) = self.try_state() {
-            let burst = !state.heard
-                && state
-                    .written
-                    .is_some_and(|written| written.elapsed() < BURST_GAP);
-            if !burst && state.failed.is_none() && matches!(state.phase, Phase::Steady(_)) {
+    fn readable(&self, siblings: usize) {
+        if siblings > 0
+            && let Some(mut state) = self.try_state()
+        {
+            let gap = BURST_GAP * siblings as u32;
+            let burst =
+                !state.heard && state.written.is_some_and(|written| written.elapsed() < gap);
+            if !burst && state.is_drivable() {
                 state.write_at_once(self);
                 return;
             }
@@ -391,8 +460,7 @@ impl Far for Session {
 
     fn writable(&self) {
         if let Some(mut state) = self.try_state()
-            && matches!(state.phase, Phase::Steady(_))
-            && state.failed.is_none()
+            && state.is_drivable()
         {
             state.read(self);
             state.watch(self);
@@ -409,38 +477,65 @@ impl Far for Session {
 
     fn drive(&self) {
         if let Some(mut state) = self.try_state()
-            && matches!(state.phase, Phase::Steady(_))
-            && state.failed.is_none()
-            && !state.stalled
+            && state.is_drivable()
         {
-            state.read(self);
+            if !state.blocked {
+                state.write(self);
+                if state.blocked {
+                    state.watch(self);
+                }
+            }
+            if !state.stalled {
+                state.read(self);
+                state.loan.used = true;
+            }
         }
     }
 
     fn lend(&self) -> Option<RawFd> {
         let mut state = self.try_state()?;
+        if !state.is_drivable() || state.stalled {
+            return None;
+        }
         let Phase::Steady(engine) = &state.phase else {
             return None;
         };
         let fd = engine.fd();
-        if state.stalled || state.failed.is_some() {
-            return None;
-        }
-        state.borrowers += 1;
+        let soon = state
+            .loan
+            .returned
+            .is_some_and(|returned| returned.elapsed() < Loan::SOON);
+        let loan = &mut state.loan;
+        loan.streak = if soon {
+            loan.streak.saturating_add(1)
+        } else {
+            0
+        };
+        (loan.waiting, loan.used) = (loan.waiting + 1, true);
         state.watch(self);
         Some(fd)
     }
 
     fn give_back(&self) {
         let mut state = self.state();
-        state.borrowers = state.borrowers.saturating_sub(1);
-        if matches!(state.phase, Phase::Steady(_)) {
-            state.watch(self);
+        let loan = &mut state.loan;
+        loan.waiting = loan.waiting.saturating_sub(1);
+        loan.returned = Some(Instant::now());
+        loan.kept = loan.streak >= Loan::STREAK;
+        if loan.kept && loan.alarm.is_none() {
+            // The I/O thread sets the alarm, once; or takes the descriptor back.
+            self.wake();
         }
+        state.watch(self);
     }
 }
 
 impl State {
+    /// Whether threads other than the I/O thread may drive the connection now.
+    fn is_drivable(&self) -> bool {
+        matches!(self.phase, Phase::Steady(_)) && self.failed.is_none()
+    }
+
     fn event(&self, event: c_int, value: c_int) {
         if let Some(owner) = &self.owner {
             owner.observer.event(event, value, &self.name);
@@ -535,7 +630,6 @@ impl State {
             return;
         };
         reactor.cancel_alarm(self.step_alarm.take());
-        self.unwatch(reactor, &fd);
         let is_tcp = matches!(self.origin, Origin::Connect(Endpoint::Tcp(_)));
         let connected = match socket2::SockRef::from(&fd).take_error() {
             Ok(None) if is_tcp => tcp::tune(&fd, &self.options),
@@ -549,6 +643,7 @@ impl State {
                 self.begin_handshake(session, reactor, fd);
             }
             Err(error) => {
+                self.unwatch(reactor, &fd);
                 self.event(consts::ZMQ_EVENT_CLOSED, fd.as_raw_fd());
                 drop(fd);
                 let stop = consts::ZMQ_RECONNECT_STOP_CONN_REFUSED;
@@ -590,6 +685,7 @@ impl State {
 
     fn begin_handshake(&mut self, session: &Arc<Session>, reactor: &mut Reactor, fd: OwnedFd) {
         (self.blocked, self.mute, self.stalled, self.failed) = (false, false, false, None);
+        self.holding = false;
         if self.options.raw_transport {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
             let peer = Peer {
@@ -603,15 +699,6 @@ impl State {
         if let Ok(timeout @ 1..) = u64::try_from(self.options.limits.handshake) {
             let after = Duration::from_millis(timeout);
             self.step_alarm = Some(reactor.set_alarm(session.clone(), Alarm::TooLong, after));
-        }
-        if let Some(token) = self.token {
-            let interest = Interest {
-                read: true,
-                write: false,
-            };
-            if reactor.io().watch(&fd, token, interest).is_ok() {
-                self.interest = interest;
-            }
         }
         let greeting = Greeting {
             fd,
@@ -705,7 +792,6 @@ impl State {
                 else {
                     return;
                 };
-                self.unwatch(reactor, &greeting.fd);
                 reactor.cancel_alarm(self.step_alarm.take());
                 if peer.version >= Version::V3_0 {
                     self.event(consts::ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
@@ -791,13 +877,12 @@ impl State {
                 .peer(Arc::new(peer))
                 .and_then(|()| engine.take_in(&mut ends.tx, rest));
             if ends.tx.publish() {
-                self.door.readable(true);
+                self.door.readable(1);
             }
             if let Err(error) = taken {
                 self.failed = Some(error);
             }
         }
-        self.interest = Interest::default();
         self.phase = Phase::Steady(Box::new(engine));
         (self.written, self.heard) = (None, true);
         self.write(session);
@@ -818,7 +903,7 @@ impl State {
         if self.mute {
             return;
         }
-        match engine.write(&mut ends.rx) {
+        match engine.write(&mut ends.rx, self.holding) {
             Ok((written, credit)) => {
                 if credit {
                     self.door.writable();
@@ -831,6 +916,24 @@ impl State {
             }
             // What the peer has sent before is still to be read. Reading will find the error.
             Err(_) => (self.mute, self.blocked) = (true, false),
+        }
+    }
+
+    /// The I/O thread writes. When a sender is in full swing, it will have more the next moment:
+    /// then the duty is kept, and the next look is a while later, so that what is written is
+    /// worth the call.
+    fn write_in_turn(&mut self, session: &Session) {
+        if self.blocked {
+            return;
+        }
+        let Phase::Steady(engine) = &mut self.phase else {
+            return;
+        };
+        let before = std::mem::take(&mut engine.sent);
+        self.holding = before >= HOLD_MIN || (self.holding && before > 0);
+        self.write(session);
+        if let Phase::Steady(engine) = &mut self.phase {
+            self.holding |= engine.sent >= HOLD_MIN;
         }
     }
 
@@ -855,7 +958,7 @@ impl State {
         let (result, wake) = engine.read(&mut ends.tx);
         if wake {
             self.heard = true;
-            self.door.readable(true);
+            self.door.readable(1);
         }
         match result {
             Ok(read) => {
@@ -885,6 +988,9 @@ impl State {
         }
         if self.socket_closed && self.is_all_sent() {
             return self.finish(reactor);
+        }
+        if self.holding && !self.blocked && self.flush_alarm.is_none() {
+            self.flush_alarm = Some(reactor.set_alarm(session.clone(), Alarm::Flush, HOLD));
         }
         if let Some(ttl) = self.ttl.take()
             && !ttl.is_zero()
@@ -920,7 +1026,7 @@ impl State {
         if !matches!(self.phase, Phase::Steady(_)) {
             return;
         }
-        let read = !self.stalled && self.borrowers == 0 && self.failed.is_none();
+        let read = !self.stalled && !self.loan.is_out() && self.failed.is_none();
         self.set_interest(
             session,
             Interest {
@@ -992,6 +1098,8 @@ impl State {
         let phase = std::mem::replace(&mut self.phase, Phase::Rest);
         for alarm in [
             self.step_alarm.take(),
+            self.flush_alarm.take(),
+            self.loan.alarm.take(),
             self.ping_alarm.take(),
             self.pong_alarm.take(),
             self.silent_alarm.take(),
@@ -1010,6 +1118,8 @@ impl State {
             }
             Phase::Rest | Phase::Over => {}
         }
+        // Who still waits on the descriptor waits for events, too, and is to look at no other.
+        self.loan = Loan::default();
     }
 
     fn disconnected(&mut self, reactor: &mut Reactor) {

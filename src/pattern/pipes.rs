@@ -14,6 +14,7 @@ struct Slot {
 pub struct Pipes {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    len: usize,
     ended: Vec<PipeId>,
 }
 
@@ -38,6 +39,7 @@ impl Pipes {
             });
         }
         self.slots[i].end = Some(end);
+        self.len += 1;
         name(i, self.slots[i].generation)
     }
 
@@ -66,6 +68,7 @@ impl Pipes {
         self.get(id)?;
         let i = slot(id);
         let end = self.slots[i].end.take();
+        self.len -= 1;
         // A slot whose names are used up is not used again.
         if let Some(next) = self.slots[i].generation.checked_add(1) {
             self.slots[i].generation = next;
@@ -76,12 +79,12 @@ impl Pipes {
 
     /// The number of pipes.
     pub fn len(&self) -> usize {
-        self.iter().count()
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.len == 0
     }
 
     /// The names of all pipes.

@@ -190,7 +190,7 @@ impl Door {
 }
 
 impl Far for Door {
-    fn readable(&self, _: bool) {
+    fn readable(&self, _: usize) {
         self.push(Event::Readable);
     }
 

@@ -43,8 +43,9 @@ use crate::{
 
 /// Who is at the far end of a pipe, as this end tells it what it has done.
 pub trait Far: Send + Sync {
-    /// There is something to read where there was nothing. `eager`: now rather than soon.
-    fn readable(&self, eager: bool);
+    /// There is something to read where there was nothing. `siblings`: so many pipes, this one
+    /// included, are written to alike; zero: too many for the writer to deliver by itself.
+    fn readable(&self, siblings: usize);
     /// There is room to write where there was none.
     fn writable(&self);
     /// This end is closed. What was written is to be delivered yet, for so long (none: forever).
@@ -291,8 +292,9 @@ pub struct End {
     door: Arc<Door>,
     /// The peer that what is read comes from.
     pub peer: Arc<Peer>,
-    /// Whether what is written is to go out at once, rather than with what follows.
-    pub eager: bool,
+    /// How many pipes the socket has, if they are few enough for the writer to deliver by itself
+    /// what it writes; else zero.
+    pub siblings: usize,
     /// For inproc: the far socket's high-water marks, for sending and for receiving.
     pub far_limits: Option<(i32, i32)>,
     /// For an accepted connection: the listener's name, the very one.
@@ -318,7 +320,7 @@ impl End {
             far,
             door,
             peer: Arc::default(),
-            eager: true,
+            siblings: 1,
             far_limits: None,
             origin: None,
             is_local: false,
@@ -354,7 +356,7 @@ impl End {
             && ends.tx.queue.peer(peer).is_ok()
             && ends.tx.publish()
         {
-            self.far.readable(true);
+            self.far.readable(1);
         }
     }
 
@@ -415,7 +417,7 @@ impl End {
         ends.tx.write(flags, part)?;
         self.writing = flags & Flags::MORE != 0;
         if !self.writing && ends.tx.publish() {
-            self.far.readable(self.eager);
+            self.far.readable(self.siblings);
         }
         Ok(())
     }
@@ -436,7 +438,7 @@ impl End {
         };
         ends.tx.write(flags, &mut Source::Bytes(topic))?;
         if ends.tx.publish() {
-            self.far.readable(self.eager);
+            self.far.readable(self.siblings);
         }
         Ok(())
     }
