@@ -6,13 +6,16 @@ use std::{
     time::Instant,
 };
 
-use super::wait::{self, Handle, Waiter};
+use super::wait::{self, Handle, Loans, Waiter};
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
     error::Result,
     io::drop_spent,
     pipe,
 };
+
+/// With more sockets than this their connections are left to the I/O threads.
+const LOANS_MAX: usize = 4;
 
 /// What is waited for.
 #[derive(Clone, Copy)]
@@ -80,6 +83,12 @@ fn poll_until(items: &mut [Item], timeout: i64) -> Result<usize> {
         return Ok(ready);
     }
     let (began, deadline) = (Instant::now(), wait::deadline(timeout));
+    let mut loans = Loans::default();
+    if timeout != 0 && items.iter().filter(|item| item.socket().is_some()).count() <= LOANS_MAX {
+        for handle in items.iter().filter_map(Item::socket) {
+            loans.add(&*handle.lock()?);
+        }
+    }
     loop {
         let ready = look(items, true)?;
         if ready > 0 || timeout == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now())
@@ -93,7 +102,7 @@ fn poll_until(items: &mut [Item], timeout: i64) -> Result<usize> {
             std::thread::yield_now();
             continue;
         }
-        sleep(items, deadline)?;
+        sleep(items, &loans, deadline)?;
     }
 }
 
@@ -152,26 +161,16 @@ fn look(items: &mut [Item], drive: bool) -> Result<usize> {
 }
 
 /// Sleeps until something may have happened to one of the items.
-fn sleep(items: &[Item], deadline: Option<Instant>) -> Result<()> {
+fn sleep(items: &[Item], loans: &Loans, deadline: Option<Instant>) -> Result<()> {
     let mut waiter = Waiter::new()?;
     for item in items {
-        if let What::Fd(fd) = item.what {
-            waiter.add_fd(libc::pollfd {
-                fd,
-                events: to_system(item.events),
-                revents: 0,
-            });
+        match item.what {
+            What::Fd(fd) => waiter.add_fd(fd, to_system(item.events)),
+            What::Socket(handle) if item.events != 0 && !waiter.add(&*handle.lock()?) => {
+                return Ok(());
+            }
+            What::Socket(_) => {}
         }
     }
-    for item in items {
-        if let What::Socket(handle) = item.what
-            && item.events != 0
-            && !waiter.add(&*handle.lock()?)
-        {
-            return Ok(());
-        }
-    }
-    waiter.sleep(deadline)?;
-    waiter.drive();
-    Ok(())
+    waiter.sleep(loans, deadline)
 }

@@ -8,6 +8,8 @@
 //! a descriptor that it watches.
 
 use std::{
+    ffi::c_short,
+    os::fd::RawFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -61,7 +63,11 @@ pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> R
 #[cold]
 fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -> Result<()> {
     let (began, deadline) = (Instant::now(), deadline(timeout.into()));
+    let mut loans = Loans::default();
     loop {
+        if loans.is_empty() {
+            loans.add(&socket);
+        }
         // What fills the pipes goes out the sooner.
         drive(&socket);
         socket.process()?;
@@ -76,7 +82,7 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
             std::thread::yield_now();
             continue;
         }
-        socket = Waiter::wait(socket, deadline)?;
+        socket = Waiter::wait(socket, &loans, deadline)?;
         socket.process()?;
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return socket.try_send(more, part, true);
@@ -114,7 +120,11 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
         Instant::now(),
         deadline(socket.options().receive_timeout.into()),
     );
+    let mut loans = Loans::default();
     loop {
+        if loans.is_empty() {
+            loans.add(&socket);
+        }
         drive(&socket);
         socket.process()?;
         match socket.try_recv(sink) {
@@ -128,7 +138,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
             std::thread::yield_now();
             continue;
         }
-        socket = Waiter::wait(socket, deadline)?;
+        socket = Waiter::wait(socket, &loans, deadline)?;
         socket.process()?;
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return socket.try_recv(sink);
@@ -143,11 +153,37 @@ pub fn drive(socket: &Socket) {
     }
 }
 
-/// What a thread waits for: events in some inboxes, and input on some descriptors.
+/// Descriptors that are lent to a thread for as long as it waits.
+#[derive(Default)]
+pub struct Loans(Vec<(Arc<dyn Far>, RawFd)>);
+
+impl Loans {
+    /// Borrows the descriptors of a socket's connections, if they are few.
+    pub fn add(&mut self, socket: &Socket) {
+        if socket.pipes().len() <= DRIVE_MAX {
+            let fars = socket.pipes().iter().map(|(_, end)| end.far());
+            self.0
+                .extend(fars.filter_map(|far| Some((far.clone(), far.lend()?))));
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Loans {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|(far, _)| far.give_back());
+    }
+}
+
+/// What a thread sleeps on: events in some inboxes, and input on some descriptors.
 pub struct Waiter {
     parker: Arc<Parker>,
     inboxes: Vec<Arc<Inbox>>,
-    lent: Vec<Arc<dyn Far>>,
+    /// Our own, the program's, and the borrowed ones.
     fds: Vec<libc::pollfd>,
 }
 
@@ -156,70 +192,62 @@ impl Waiter {
     pub fn new() -> Result<Waiter> {
         let parker = Parker::current()?;
         parker.reset();
-        let own = libc::pollfd {
-            fd: -1,
-            events: 0,
-            revents: 0,
-        };
-        Ok(Waiter {
+        let mut waiter = Waiter {
             parker,
             inboxes: Vec::new(),
-            lent: Vec::new(),
-            fds: vec![own],
-        })
+            fds: Vec::new(),
+        };
+        waiter.add_fd(-1, 0);
+        Ok(waiter)
     }
 
-    /// Waits for a socket, too. False if it has events already.
+    /// Waits for events of a socket, too. False if it has some already.
     #[must_use]
     pub fn add(&mut self, socket: &Socket) -> bool {
         if !socket.inbox().register(&self.parker) {
             return false;
         }
         self.inboxes.push(socket.inbox().clone());
-        if socket.pipes().len() <= DRIVE_MAX {
-            for (_, end) in socket.pipes().iter() {
-                if let Some(fd) = end.far().lend() {
-                    self.lent.push(end.far().clone());
-                    self.fds.push(libc::pollfd {
-                        fd,
-                        events: libc::POLLIN,
-                        revents: 0,
-                    });
-                }
-            }
-        }
         true
     }
 
-    /// Waits for a descriptor of the program's, too. Returns where its results will be.
-    pub fn add_fd(&mut self, fd: libc::pollfd) {
-        // Before the lent ones, which are added when all else is known.
-        self.fds.push(fd);
+    /// Waits for a descriptor, too.
+    pub fn add_fd(&mut self, fd: RawFd, events: c_short) {
+        self.fds.push(libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        });
     }
 
-    /// Sleeps. EINTR if a signal came. Returns for no reason, too.
-    pub fn sleep(&mut self, deadline: Option<Instant>) -> Result<()> {
-        self.parker.park(&mut self.fds, deadline)
-    }
-
-    /// What came of descriptors: the first is our own.
-    pub fn fds(&self) -> &[libc::pollfd] {
-        &self.fds
-    }
-
-    /// Reads what has come on borrowed descriptors.
-    pub fn drive(&self) {
-        let first = self.fds.len() - self.lent.len();
-        for (far, fd) in self.lent.iter().zip(&self.fds[first..]) {
+    /// Sleeps, on borrowed descriptors, too, and reads from those that have something then.
+    /// EINTR if a signal came. Returns for no reason, too.
+    pub fn sleep(&mut self, loans: &Loans, deadline: Option<Instant>) -> Result<()> {
+        let borrowed = self.fds.len();
+        loans
+            .0
+            .iter()
+            .for_each(|(_, fd)| self.add_fd(*fd, libc::POLLIN));
+        let slept = self.parker.park(&mut self.fds, deadline);
+        // What is read now need not wake this thread any more.
+        self.unregister();
+        for ((far, _), fd) in loans.0.iter().zip(&self.fds[borrowed..]) {
             if fd.revents != 0 {
                 far.drive();
             }
         }
+        slept
+    }
+
+    fn unregister(&mut self) {
+        self.inboxes
+            .drain(..)
+            .for_each(|inbox| inbox.unregister(&self.parker));
     }
 
     /// Waits until something may have happened to the socket, which others can use meanwhile.
     /// ENOTSOCK if it is closed, EINTR if a signal came.
-    fn wait(socket: Turn, deadline: Option<Instant>) -> Result<Turn> {
+    fn wait(socket: Turn, loans: &Loans, deadline: Option<Instant>) -> Result<Turn> {
         let mut waiter = Waiter::new()?;
         if !waiter.add(&socket) {
             return Ok(socket);
@@ -227,19 +255,14 @@ impl Waiter {
         let (handle, generation) = (socket.slot(), socket.generation());
         drop(socket);
         drop_spent();
-        let slept = waiter.sleep(deadline);
+        let slept = waiter.sleep(loans, deadline);
         let socket = handle.relock(generation)?;
-        waiter.drive();
-        drop(waiter);
         slept.map(|()| socket)
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.inboxes
-            .iter()
-            .for_each(|inbox| inbox.unregister(&self.parker));
-        self.lent.iter().for_each(|far| far.give_back());
+        self.unregister();
     }
 }
