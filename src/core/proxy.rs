@@ -78,8 +78,24 @@ pub fn proxy(
     }
 }
 
-/// Forwards what is there, up to a burst.
+/// Forwards what is there, up to a burst, which then goes out together.
 fn forward(
+    from: Handle,
+    to: Handle,
+    capture: Option<Handle>,
+    received: &mut [u64; 2],
+    sent: &mut [u64; 2],
+) -> Result<()> {
+    to.lock()?.cork();
+    let result = forward_burst(from, to, capture, received, sent);
+    if let Ok(mut to) = to.lock() {
+        to.uncork();
+    }
+    crate::io::drop_spent();
+    result
+}
+
+fn forward_burst(
     from: Handle,
     to: Handle,
     capture: Option<Handle>,
@@ -89,7 +105,7 @@ fn forward(
     let mut message = Message::new();
     for i in 0..BURST {
         loop {
-            let part = match wait::receive(from, true, &mut Sink::Message(&mut message)) {
+            let part = match wait::receive_here(from, &mut Sink::Message(&mut message)) {
                 Err(Error::EAGAIN) if i > 0 => return Ok(()),
                 part => part?,
             };

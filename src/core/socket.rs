@@ -231,6 +231,16 @@ impl Socket {
             .map(Duration::from_millis)
     }
 
+    /// What is written from now on waits for [`Socket::uncork`].
+    pub fn cork(&mut self) {
+        self.pipes.iter_mut().for_each(|(_, end)| end.cork());
+    }
+
+    /// Has what was written meanwhile go out together.
+    pub fn uncork(&mut self) {
+        self.pipes.iter_mut().for_each(|(_, end)| end.uncork());
+    }
+
     // -- messages --------------------------------------------------------------------------------
 
     /// Sends a part, if that is possible without waiting. EAGAIN; EFSM, EHOSTUNREACH, ENOTSUP and

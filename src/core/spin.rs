@@ -12,23 +12,50 @@ const MAX: Duration = Duration::from_micros(80);
 /// Where trying begins, and where it ends.
 const MIN: Duration = Duration::from_micros(10);
 
+/// Between two tries the processor is offered to others. If it takes so long to get it back,
+/// there are more threads at work than processors, and trying is at their expense.
+const CROWDED: Duration = Duration::from_micros(30);
+/// Then so many waits go by before it is tried again.
+const PENALTY: u32 = 32;
+
 /// The time to try, of one socket.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Spin(Duration);
+pub struct Spin {
+    budget: Duration,
+    penalty: u32,
+}
 
 impl Spin {
-    /// Whether to go on trying, a while after the wait has begun.
-    pub fn goes_on(self, waited: Duration) -> bool {
-        waited < self.0
+    /// Whether to try again rather than to sleep, in a wait that has begun then. Lets others run.
+    pub fn goes_on(&mut self, began: Instant) -> bool {
+        if self.budget.is_zero() {
+            return false;
+        }
+        let waited = began.elapsed();
+        if waited >= self.budget {
+            return false;
+        }
+        std::thread::yield_now();
+        if began.elapsed() - waited > CROWDED {
+            *self = Spin {
+                budget: Duration::ZERO,
+                penalty: PENALTY,
+            };
+        }
+        true
     }
 
     /// Learns from a wait that is over.
     pub fn learn(&mut self, began: Instant) {
+        if self.penalty > 0 {
+            self.penalty -= 1;
+            return;
+        }
         let waited = began.elapsed();
-        self.0 = if waited <= MAX {
-            (2 * self.0).clamp(MIN, MAX)
-        } else if self.0 > MIN {
-            self.0 / 2
+        self.budget = if waited <= MAX {
+            (2 * self.budget).clamp(MIN, MAX)
+        } else if self.budget > MIN {
+            self.budget / 2
         } else {
             Duration::ZERO
         };
@@ -42,16 +69,16 @@ mod tests {
     #[test]
     fn short_waits_make_it_grow_and_long_ones_end_it() {
         let mut spin = Spin::default();
-        assert!(!spin.goes_on(Duration::ZERO));
+        assert!(!spin.goes_on(Instant::now()));
         for _ in 0..10 {
             spin.learn(Instant::now());
         }
-        assert!(spin.goes_on(Duration::from_micros(70)));
-        assert!(!spin.goes_on(Duration::from_micros(80)));
+        assert_eq!(spin.budget, MAX);
         let long_ago = Instant::now() - Duration::from_millis(1);
+        assert!(!spin.goes_on(long_ago));
         for _ in 0..5 {
             spin.learn(long_ago);
         }
-        assert!(!spin.goes_on(Duration::ZERO));
+        assert_eq!(spin.budget, Duration::ZERO);
     }
 }

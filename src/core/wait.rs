@@ -78,8 +78,7 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
                 return result;
             }
         }
-        if goes_on(&socket, began) {
-            std::thread::yield_now();
+        if goes_on(&mut socket, began) {
             continue;
         }
         socket = Waiter::wait(socket, &loans, deadline)?;
@@ -90,9 +89,16 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
     }
 }
 
-/// Whether to try again rather than to sleep.
-pub fn goes_on(socket: &Socket, began: Instant) -> bool {
-    socket.pipes().len() <= DRIVE_MAX && socket.spin.goes_on(began.elapsed())
+/// Whether to try again rather than to sleep. Lets others run in between.
+pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
+    socket.pipes().len() <= DRIVE_MAX && socket.spin.goes_on(began)
+}
+
+/// Receives a part that is there already. EAGAIN if there is none, and as [`receive`].
+pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
+    let mut socket = handle.lock()?;
+    socket.process()?;
+    socket.try_recv(sink)
 }
 
 /// Receives a part: zmq_recv(3) with its errors.
@@ -134,8 +140,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
                 return result;
             }
         }
-        if goes_on(&socket, began) {
-            std::thread::yield_now();
+        if goes_on(&mut socket, began) {
             continue;
         }
         socket = Waiter::wait(socket, &loans, deadline)?;

@@ -458,6 +458,13 @@ impl Far for Session {
         self.wake();
     }
 
+    fn deliver(&self) {
+        match self.try_state() {
+            Some(mut state) if state.is_drivable() && !state.blocked => state.write_at_once(self),
+            _ => self.wake(),
+        }
+    }
+
     fn writable(&self) {
         if let Some(mut state) = self.try_state()
             && state.is_drivable()

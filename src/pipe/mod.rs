@@ -46,6 +46,10 @@ pub trait Far: Send + Sync {
     /// There is something to read where there was nothing. `siblings`: so many pipes, this one
     /// included, are written to alike; zero: too many for the writer to deliver by itself.
     fn readable(&self, siblings: usize);
+    /// As `readable`, when there is no more to come for now: by the writer itself, if possible.
+    fn deliver(&self) {
+        self.readable(1);
+    }
     /// There is room to write where there was none.
     fn writable(&self);
     /// This end is closed. What was written is to be delivered yet, for so long (none: forever).
@@ -285,6 +289,15 @@ pub fn pipe(forth: u32, back: u32) -> (Ends, Ends) {
     (Ends { tx: tx_a, rx: rx_a }, Ends { tx: tx_b, rx: rx_b })
 }
 
+/// Whether the far end is told at once of what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cork {
+    Out,
+    In,
+    /// There is something to tell.
+    Full,
+}
+
 /// A socket's end of a pipe.
 pub struct End {
     ends: Option<Ends>,
@@ -306,6 +319,7 @@ pub struct End {
     /// How long what was written is to be delivered after the end is closed.
     pub linger: Option<Duration>,
     far_closed: bool,
+    corked: Cork,
     /// The peer has been told, in the pipe or by [`End::set_peer`].
     identified: bool,
     /// A message of several parts has been begun.
@@ -327,6 +341,7 @@ impl End {
             wants_everything: false,
             linger: None,
             far_closed: false,
+            corked: Cork::Out,
             identified: false,
             writing: false,
         }
@@ -417,7 +432,10 @@ impl End {
         ends.tx.write(flags, part)?;
         self.writing = flags & Flags::MORE != 0;
         if !self.writing && ends.tx.publish() {
-            self.far.readable(self.siblings);
+            match self.corked {
+                Cork::Out => self.far.readable(self.siblings),
+                Cork::In | Cork::Full => self.corked = Cork::Full,
+            }
         }
         Ok(())
     }
@@ -441,6 +459,20 @@ impl End {
             self.far.readable(self.siblings);
         }
         Ok(())
+    }
+
+    /// The far end isn't told of what is written from now on.
+    pub fn cork(&mut self) {
+        if self.corked == Cork::Out {
+            self.corked = Cork::In;
+        }
+    }
+
+    /// Has what was written meanwhile go out.
+    pub fn uncork(&mut self) {
+        if std::mem::replace(&mut self.corked, Cork::Out) == Cork::Full {
+            self.far.deliver();
+        }
     }
 
     /// Takes back the parts of a message that isn't complete.
