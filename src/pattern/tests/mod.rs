@@ -14,7 +14,7 @@ use crate::pipe::{Door, End, Ends, Far, Flags, Inbox, Peer, Record};
 struct Silent;
 
 impl Far for Silent {
-    fn readable(&self, _: bool) {}
+    fn readable(&self, _: usize) {}
     fn writable(&self) {}
     fn closed(&self, _: Option<Duration>) {}
 }
@@ -116,7 +116,8 @@ impl Kit {
     /// The peer sends a subscription, or gives it up.
     fn ask(&mut self, remote: &mut Remote, flag: u8, topic: &str) {
         let tx = &mut remote.ends.tx;
-        tx.queue().frame(flag, topic.as_bytes()).unwrap();
+        tx.write(flag, &mut Source::Bytes(topic.as_bytes()))
+            .unwrap();
         if tx.publish() {
             self.pattern.readable(&mut self.pipes, remote.id);
         }
