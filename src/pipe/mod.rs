@@ -24,7 +24,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering, fence},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use self::{
@@ -65,6 +65,9 @@ pub trait Far: Send + Sync {
     /// Takes the descriptor back.
     fn give_back(&self) {}
 }
+
+/// So long a pipe that was filled is taken for full, without a look, once.
+const FILLED: Duration = Duration::from_millis(1);
 
 /// What the two sides of one direction share beside the queue.
 struct Flow {
@@ -121,6 +124,23 @@ impl Tx {
     pub fn has_room(&mut self) -> bool {
         let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
         limit == 0 || self.written - self.done < limit || self.wait_for_room(limit)
+    }
+
+    /// Whether the last message that there was room for has been written.
+    #[inline]
+    fn is_full(&mut self) -> bool {
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        if limit == 0 || self.written - self.done < limit {
+            return false;
+        }
+        self.done = self.flow.credit.count();
+        self.written - self.done >= limit
+    }
+
+    /// Has the far end tell of room; false if there is some now.
+    #[must_use]
+    fn sleep(&mut self) -> bool {
+        self.flow.credit.sleep(self.done)
     }
 
     #[cold]
@@ -324,6 +344,8 @@ pub struct End {
     identified: bool,
     /// A message of several parts has been begun.
     writing: bool,
+    /// When the pipe was filled, if nothing has happened since.
+    filled: Option<Instant>,
 }
 
 impl End {
@@ -344,6 +366,7 @@ impl End {
             corked: Cork::Out,
             identified: false,
             writing: false,
+            filled: None,
         }
     }
 
@@ -408,10 +431,27 @@ impl End {
     /// Whether a message can be written now. If not, and it isn't closed, the socket will be told.
     #[inline]
     pub fn is_writable(&mut self) -> bool {
+        if self.filled.is_some() && self.is_just_filled() {
+            return false;
+        }
         match &mut self.ends {
             Some(ends) => !self.far_closed && (self.writing || ends.tx.has_room()),
             None => false,
         }
+    }
+
+    /// Who has just filled the pipe finds it full, once, even if the far end was as fast: else
+    /// what goes into the system's buffers would be without limit. The socket is told of room.
+    #[cold]
+    fn is_just_filled(&mut self) -> bool {
+        let just = (self.filled.take()).is_some_and(|filled| filled.elapsed() < FILLED);
+        if just
+            && let Some(ends) = &mut self.ends
+            && !ends.tx.sleep()
+        {
+            self.door.writable();
+        }
+        just
     }
 
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
@@ -432,8 +472,10 @@ impl End {
         ends.tx.write(flags, part)?;
         self.writing = flags & Flags::MORE != 0;
         if !self.writing && ends.tx.publish() {
+            let full = ends.tx.is_full();
+            self.filled = full.then(Instant::now);
             match self.corked {
-                Cork::Out => self.far.readable(self.siblings),
+                Cork::Out => self.far.readable(if full { 0 } else { self.siblings }),
                 Cork::In | Cork::Full => self.corked = Cork::Full,
             }
         }
@@ -525,6 +567,7 @@ impl End {
             if !flags.more() && ends.rx.credit() {
                 self.far.writable();
             }
+            self.filled = None;
             return Some(Ok((flags, received)));
         }
     }
