@@ -37,7 +37,7 @@ use crate::{
     consts,
     endpoint::Endpoint,
     error::{Error, Result},
-    message::Metadata,
+    message::{Metadata, Source},
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
     zmtp::{self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version},
@@ -890,6 +890,7 @@ impl State {
                 self.failed = Some(error);
             }
         }
+        self.notify();
         self.phase = Phase::Steady(Box::new(engine));
         (self.written, self.heard) = (None, true);
         self.write(session);
@@ -898,6 +899,21 @@ impl State {
             self.schedule_ping(session, reactor);
         }
         self.settle(session, reactor);
+    }
+
+    /// Tells the socket of a bare connection that begins or ends, by an empty message
+    /// (`ZMQ_STREAM_NOTIFY`).
+    fn notify(&mut self) {
+        if self.options.raw_transport
+            && self.options.stream.notify
+            && let Some(ends) = &mut self.ends
+        {
+            // Without memory for it there is nobody to be told of that.
+            let _ = ends.tx.write(0, &mut Source::Bytes(&[]));
+            if ends.tx.publish() {
+                self.door.readable(1);
+            }
+        }
     }
 
     // -- steady ----------------------------------------------------------------------------------
@@ -1152,7 +1168,10 @@ impl State {
                 again &= self.options.reconnect.stop & stop == 0;
             }
             // The peer has broken the protocol.
-            Phase::Steady(_) => again &= !matches!(error, Error::EPROTO | Error::EMSGSIZE),
+            Phase::Steady(_) => {
+                again &= !matches!(error, Error::EPROTO | Error::EMSGSIZE);
+                self.notify();
+            }
             _ => {}
         }
         self.disconnected(reactor);
