@@ -25,7 +25,7 @@ use std::{
 };
 
 use super::{
-    Owner,
+    Owner, depths,
     engine::{Engine, Read, Speech, Written},
     ipc,
     resolve::Resolved,
@@ -555,9 +555,8 @@ impl State {
 
     /// Makes the pipe, keeps one end, and returns the socket's.
     fn make_pipe(&mut self, session: Arc<Session>) -> End {
-        let limit = |hwm: c_int| u32::try_from(hwm).unwrap_or(0);
-        let hwm = &self.options.pipe;
-        let (ends, ours) = pipe::pipe(limit(hwm.send_hwm), limit(hwm.receive_hwm));
+        let (outbound, inbound) = depths(&self.options);
+        let (ends, ours) = pipe::pipe(outbound, inbound);
         if let Some(owner) = &self.owner {
             self.door = Door::new(owner.inbox.clone());
         }
@@ -813,7 +812,7 @@ impl State {
                         .collect::<Vec<_>>(),
                 );
                 let speech = match peer.codec {
-                    Codec::Clear => Speech::Plain,
+                    Codec::Clear if !self.options.conflates() => Speech::Plain,
                     codec => Speech::Coded(codec),
                 };
                 let mut engine = Engine::new(greeting.fd, speech, peer.version, limit);

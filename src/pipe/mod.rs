@@ -11,6 +11,7 @@
 
 mod gauge;
 mod inbox;
+mod latest;
 mod parker;
 mod queue;
 mod reader;
@@ -27,6 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::latest::Latest;
 pub use self::{
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
@@ -75,6 +77,31 @@ struct Flow {
     credit: Gauge,
     /// The high-water mark: so many messages may be under way; zero: any number.
     limit: AtomicU32,
+    /// For [`Depth::Last`]: the message.
+    latest: Option<Latest>,
+}
+
+impl Flow {
+    fn set_limit(&self, limit: u32) {
+        if self.latest.is_none() {
+            self.limit.store(limit, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How much one direction holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// So many messages, the high-water mark; zero: any number.
+    Messages(u32),
+    /// The last message alone, and of that the last part; and any number of subscriptions.
+    Last,
+}
+
+impl From<u32> for Depth {
+    fn from(limit: u32) -> Depth {
+        Depth::Messages(limit)
+    }
 }
 
 /// The writing end of one direction.
@@ -84,6 +111,8 @@ pub struct Tx {
     written: u64,
     /// Credit as far as known.
     done: u64,
+    /// [`Depth::Last`].
+    conflates: bool,
 }
 
 /// The reading end of one direction.
@@ -93,14 +122,22 @@ pub struct Rx {
     read: u64,
     /// What of `read` the writer has been told.
     returned: u64,
+    /// [`Depth::Last`], and the message if it was only looked at.
+    conflates: bool,
+    seen: Option<Message>,
 }
 
-/// One direction of a pipe, with its high-water mark in messages (zero: none).
-pub fn channel(limit: u32) -> (Tx, Rx) {
+/// One direction of a pipe.
+pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
+    let (limit, conflates) = match depth.into() {
+        Depth::Messages(limit) => (limit, false),
+        Depth::Last => (0, true),
+    };
     let (writer, reader) = queue::queue();
     let flow = Arc::new(Flow {
         credit: Gauge::new(),
         limit: AtomicU32::new(limit),
+        latest: conflates.then(Latest::default),
     });
     (
         Tx {
@@ -108,12 +145,15 @@ pub fn channel(limit: u32) -> (Tx, Rx) {
             flow: flow.clone(),
             written: 0,
             done: 0,
+            conflates,
         },
         Rx {
             queue: reader,
             flow,
             read: 0,
             returned: 0,
+            conflates,
+            seen: None,
         },
     )
 }
@@ -171,6 +211,9 @@ impl Tx {
     /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM.
     #[inline]
     pub fn write(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        if self.conflates && flags & !Flags::MORE == 0 {
+            return self.replace(flags & Flags::MORE != 0, part);
+        }
         let bytes = part.bytes();
         if bytes.len() < REFERENCE_MIN {
             self.queue.frame(flags, bytes)?;
@@ -181,6 +224,22 @@ impl Tx {
             self.write_message(flags, part)?;
         }
         if flags & Flags::MORE == 0 {
+            self.end_message();
+        }
+        Ok(())
+    }
+
+    /// Writes a message in place of the one before.
+    #[cold]
+    fn replace(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        // So that the frame can be written once the message is in its place.
+        self.queue.room(HEAD_MAX)?;
+        let message = part.take()?;
+        if !more
+            && let Some(latest) = &self.flow.latest
+            && latest.put(message)
+        {
+            self.queue.frame(0, &[])?;
             self.end_message();
         }
         Ok(())
@@ -216,7 +275,7 @@ impl Tx {
 
     /// Changes the high-water mark.
     pub fn set_limit(&self, limit: u32) {
-        self.flow.limit.store(limit, Ordering::Relaxed);
+        self.flow.set_limit(limit);
     }
 
     /// Whether all that was written was read.
@@ -233,6 +292,9 @@ impl Rx {
     /// The next record. The caller then looks at [`Rx::credit`].
     #[inline]
     pub fn read(&mut self) -> Option<Record<'_>> {
+        if self.conflates {
+            return self.read_latest();
+        }
         let record = self.queue.read()?;
         if let Record::Frame(flags, _) | Record::Message(flags, _) = &record
             && !flags.more()
@@ -240,6 +302,43 @@ impl Rx {
             self.read += 1;
         }
         Some(record)
+    }
+
+    #[cold]
+    fn read_latest(&mut self) -> Option<Record<'_>> {
+        let latest = self.flow.latest.as_ref()?;
+        match self.queue.read()? {
+            Record::Frame(Flags(0), _) => {
+                let message = self.seen.take().unwrap_or_else(|| latest.take());
+                Some(Record::Message(Flags(0), message))
+            }
+            record => Some(record),
+        }
+    }
+
+    /// The next record with its body, which for the peer's record is empty.
+    #[inline]
+    pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
+        if self.conflates {
+            return self.peek_latest();
+        }
+        self.queue.peek_body()
+    }
+
+    #[cold]
+    fn peek_latest(&mut self) -> Option<(Flags, &[u8])> {
+        let flags = self.queue.peek()?;
+        if flags != Flags(0) {
+            return self.queue.peek_body();
+        }
+        let latest = self.flow.latest.as_ref()?;
+        let message = self.seen.get_or_insert_with(|| latest.take());
+        Some((flags, message.bytes()))
+    }
+
+    /// Whether nothing more will be written. There may be something to read yet.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Counts messages that were read through the queue.
@@ -273,7 +372,7 @@ impl Rx {
 
     /// Changes the high-water mark.
     pub fn set_limit(&self, limit: u32) {
-        self.flow.limit.store(limit, Ordering::Relaxed);
+        self.flow.set_limit(limit);
     }
 
     /// Whether all was read and nothing will come any more.
@@ -302,8 +401,8 @@ impl Ends {
     }
 }
 
-/// A pipe: its two ends, with the high-water marks from the first to the second and back.
-pub fn pipe(forth: u32, back: u32) -> (Ends, Ends) {
+/// A pipe: its two ends, with what it holds from the first to the second and back.
+pub fn pipe(forth: impl Into<Depth>, back: impl Into<Depth>) -> (Ends, Ends) {
     let (tx_a, rx_b) = channel(forth);
     let (tx_b, rx_a) = channel(back);
     (Ends { tx: tx_a, rx: rx_a }, Ends { tx: tx_b, rx: rx_b })
@@ -599,7 +698,7 @@ impl End {
         if !self.is_readable() {
             return None;
         }
-        let (flags, body) = self.ends.as_mut()?.rx.queue.peek_body()?;
+        let (flags, body) = self.ends.as_mut()?.rx.peek_body()?;
         Some((flags, body, &self.peer))
     }
 
