@@ -265,9 +265,15 @@ impl Session {
         )
     }
 
-    /// The socket gives it up, without a pipe to close (`ZMQ_IMMEDIATE`).
+    /// The socket gives it up, whether it has a pipe now or not.
     pub fn abandon(&self, linger: Option<Duration>) {
+        self.state().socket_closed = true;
         self.closed(linger);
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state().phase, Phase::Over)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -348,7 +354,10 @@ impl Session {
 
     pub(super) fn on_closed(self: &Arc<Self>, reactor: &mut Reactor, linger: Option<Duration>) {
         let mut state = self.state();
-        state.socket_closed = true;
+        state.note_closed();
+        if !state.socket_closed {
+            return;
+        }
         match linger {
             Some(Duration::ZERO) => return state.finish(reactor),
             Some(time) => {
@@ -477,9 +486,15 @@ impl Far for Session {
     }
 
     fn closed(&self, linger: Option<Duration>) {
+        // An end may be dropped in the midst of what the session does.
         if let Some(me) = self.me.upgrade() {
             self.io.push(Command::Closed(me, linger));
         }
+    }
+
+    fn shut(&self, linger: Option<Duration>) {
+        self.state().note_closed();
+        self.closed(linger);
     }
 
     fn drive(&self) {
@@ -540,13 +555,18 @@ impl Far for Session {
 impl State {
     /// Whether threads other than the I/O thread may drive the connection now.
     fn is_drivable(&self) -> bool {
-        matches!(self.phase, Phase::Steady(_)) && self.failed.is_none()
+        matches!(self.phase, Phase::Steady(_)) && self.failed.is_none() && !self.socket_closed
     }
 
     fn event(&self, event: c_int, value: c_int) {
         if let Some(owner) = &self.owner {
             owner.observer.event(event, value, &self.name);
         }
+    }
+
+    /// Finds out whether the socket has closed the pipe: this one, and not one before it.
+    fn note_closed(&mut self) {
+        self.socket_closed |= self.ends.as_ref().is_some_and(|ends| ends.rx.is_closed());
     }
 
     fn is_connecting_side(&self) -> bool {
@@ -974,7 +994,7 @@ impl State {
         let (Phase::Steady(engine), Some(ends)) = (&mut self.phase, &mut self.ends) else {
             return;
         };
-        if self.failed.is_some() {
+        if self.failed.is_some() || self.socket_closed {
             return;
         }
         let (result, wake) = engine.read(&mut ends.tx);
@@ -1048,7 +1068,8 @@ impl State {
         if !matches!(self.phase, Phase::Steady(_)) {
             return;
         }
-        let read = !self.stalled && !self.loan.is_out() && self.failed.is_none();
+        let wanted = self.failed.is_none() && !self.socket_closed;
+        let read = wanted && !self.stalled && !self.loan.is_out();
         self.set_interest(
             session,
             Interest {

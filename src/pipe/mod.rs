@@ -56,6 +56,10 @@ pub trait Far: Send + Sync {
     fn writable(&self);
     /// This end is closed. What was written is to be delivered yet, for so long (none: forever).
     fn closed(&self, linger: Option<Duration>);
+    /// As `closed`, but once this returns, nothing comes any more. Waits for the far end's lock.
+    fn shut(&self, linger: Option<Duration>) {
+        self.closed(linger);
+    }
 
     /// Does now, without waiting, what can be done to have something to read.
     fn drive(&self) {}
@@ -477,6 +481,11 @@ impl End {
         self.ends.as_ref().is_none_or(|ends| ends.tx.is_closed())
     }
 
+    /// Whether the far end is another socket's, of this process.
+    pub fn is_inproc(&self) -> bool {
+        self.far_limits.is_some()
+    }
+
     /// Who is at the far end.
     pub fn far(&self) -> &Arc<dyn Far> {
         &self.far
@@ -502,7 +511,7 @@ impl End {
         if let Some(ends) = &mut self.ends {
             let _ = ends.tx.close();
             self.far_closed = true;
-            self.far.closed(linger);
+            self.far.shut(linger);
         }
     }
 
