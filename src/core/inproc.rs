@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     error::{Error, Result},
+    io::depths,
     options::Options,
     pipe::{self, Door, End, Event, Inbox, Peer},
 };
@@ -137,10 +138,8 @@ impl Names {
     pub fn connect(&self, name: &[u8], inbox: &Arc<Inbox>, options: &Arc<Options>) -> End {
         let mut state = self.state();
         let door = Door::new(inbox.clone());
-        let (ours, theirs) = pipe::pipe(
-            options.pipe.send_hwm.max(0).unsigned_abs(),
-            options.pipe.receive_hwm.max(0).unsigned_abs(),
-        );
+        let (outbound, inbound) = depths(options);
+        let (ours, theirs) = pipe::pipe(outbound, inbound);
         let their_door = match state.bound.get(name) {
             Some(bound) => Door::new(bound.inbox.clone()),
             None => Door::unknown(),

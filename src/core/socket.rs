@@ -7,7 +7,8 @@
 use std::{
     collections::VecDeque,
     ffi::c_int,
-    sync::{Arc, Mutex},
+    ptr,
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -26,7 +27,7 @@ use crate::{
     message::{Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern},
-    pipe::{End, Event, Inbox, PipeId},
+    pipe::{End, Event, Far, Inbox, PipeId},
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
@@ -36,8 +37,7 @@ const EAGER_MAX: usize = 4;
 /// What an endpoint has become.
 enum Link {
     Listener(Arc<Listener>),
-    /// With the pipe, unless that comes with each connection.
-    Session(Arc<Session>, Option<PipeId>),
+    Session(Arc<Session>),
     /// An inproc connection.
     Inproc(PipeId),
 }
@@ -52,6 +52,8 @@ pub struct Socket {
     inbox: Arc<Inbox>,
     monitor: Arc<Monitor>,
     links: Vec<(Vec<u8>, Link)>,
+    /// Those that were left by the pattern, while they may still have to deliver something.
+    left: Vec<Weak<dyn Far>>,
     last_endpoint: Vec<u8>,
     events: Vec<Event>,
     /// The part that was received last is followed by more.
@@ -87,6 +89,7 @@ impl Socket {
             inbox: Arc::default(),
             monitor: Arc::default(),
             links: Vec::new(),
+            left: Vec::new(),
             last_endpoint: Vec::new(),
             events: Vec::new(),
             more: false,
@@ -207,22 +210,33 @@ impl Socket {
             let Some(id) = self.pipes.take_ended() else {
                 break;
             };
-            self.detach(id);
+            if let Some(end) = self.detach(id)
+                && !end.is_closed()
+            {
+                // What was written is delivered, for as long as the socket is there.
+                self.left.retain(|far| far.strong_count() > 0);
+                self.left.push(Arc::downgrade(end.far()));
+            }
         }
     }
 
-    fn detach(&mut self, id: PipeId) {
-        if self.pipes.get(id).is_none() {
-            return;
-        }
+    /// Takes a pipe away from the pattern. It is closed when it is dropped.
+    fn detach(&mut self, id: PipeId) -> Option<Box<End>> {
+        self.pipes.get(id)?;
         self.pattern.detach(&mut self.pipes, id);
-        let linger = self.linger();
-        if let Some(mut end) = self.pipes.remove(id) {
-            end.linger = linger;
-        }
+        let end = self.pipes.remove(id);
         self.links
             .retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
         self.tell_siblings();
+        end
+    }
+
+    /// Closes a pipe; what was written has its time.
+    fn close_pipe(&mut self, id: PipeId) {
+        let linger = self.linger();
+        if let Some(mut end) = self.detach(id) {
+            end.linger = linger;
+        }
     }
 
     fn linger(&self) -> Option<Duration> {
@@ -328,6 +342,7 @@ impl Socket {
             self.detach_ended();
             return Ok(());
         }
+        self.forget_links();
         // To these a second connection to the same place is of no use.
         use SocketType::{Dealer, Pub, Req, Sub};
         let single = matches!(self.options.socket_type, Dealer | Sub | Pub | Req);
@@ -337,8 +352,10 @@ impl Socket {
         let io = self.context.choose_io(self.options.affinity)?;
         endpoint.check_connect()?;
         let (session, end) = Session::connect(endpoint, self.options.clone(), self.owner(), io);
-        let id = end.map(|end| self.attach(Box::new(end)));
-        self.links.push((uri.to_vec(), Link::Session(session, id)));
+        if let Some(end) = end {
+            self.attach(Box::new(end));
+        }
+        self.links.push((uri.to_vec(), Link::Session(session)));
         self.last_endpoint = uri.to_vec();
         self.detach_ended();
         Ok(())
@@ -354,6 +371,7 @@ impl Socket {
         {
             return Ok(());
         }
+        self.forget_links();
         let name = self.canonical(&endpoint, uri);
         while let Some(i) = self
             .links
@@ -365,6 +383,12 @@ impl Socket {
             found = true;
         }
         if found { Ok(()) } else { Err(Error::ENOENT) }
+    }
+
+    /// Forgets the connections that have ended by themselves.
+    fn forget_links(&mut self) {
+        self.links
+            .retain(|(_, link)| !matches!(link, Link::Session(session) if session.is_over()));
     }
 
     /// The name under which a listener at this endpoint is known.
@@ -394,8 +418,16 @@ impl Socket {
                     }
                 }
             }
-            Link::Session(_, Some(id)) | Link::Inproc(id) => self.detach(id),
-            Link::Session(session, None) => session.abandon(linger),
+            Link::Inproc(id) => self.close_pipe(id),
+            Link::Session(session) => {
+                for id in self.pipes.ids() {
+                    let far = self.pipes.get(id).map(|end| Arc::as_ptr(end.far()));
+                    if far.is_some_and(|far| ptr::addr_eq(far, Arc::as_ptr(&session))) {
+                        self.close_pipe(id);
+                    }
+                }
+                session.abandon(linger);
+            }
         }
     }
 
@@ -460,14 +492,17 @@ impl Socket {
     pub fn close(mut self) {
         self.inbox.close();
         self.names().forget(&self.inbox);
+        let linger = self.linger();
         for (_, link) in std::mem::take(&mut self.links) {
             match link {
                 Link::Listener(listener) => listener.close(),
-                Link::Session(session, None) => session.abandon(self.linger()),
-                Link::Session(..) | Link::Inproc(_) => {}
+                Link::Session(session) => session.abandon(linger),
+                Link::Inproc(_) => {}
             }
         }
-        let linger = self.linger();
+        for far in self.left.iter().filter_map(Weak::upgrade) {
+            far.closed(linger);
+        }
         for id in self.pipes.ids() {
             if let Some(mut end) = self.pipes.remove(id) {
                 end.linger = linger;

@@ -85,7 +85,8 @@ pub fn listen(endpoint: &IpcEndpoint, options: &Options) -> Result<(OwnedFd, Str
     if options.net.use_fd >= 0 {
         // SAFETY: with `ZMQ_USE_FD` the program has given the descriptor to the library.
         let fd = unsafe { OwnedFd::from_raw_fd(options.net.use_fd) };
-        let name = Endpoint::Ipc(endpoint.clone()).to_string();
+        SockRef::from(&fd).set_nonblocking(true)?;
+        let name = local_name(&fd).unwrap_or_else(|| Endpoint::Ipc(endpoint.clone()).to_string());
         return Ok((fd, name, Leftover::default()));
     }
     let mut leftover = Leftover::default();
@@ -225,7 +226,7 @@ fn is_member(uid: libc::uid_t, gid: libc::gid_t) -> bool {
 }
 
 /// The name of the socket's own end.
-pub fn local_name(fd: &OwnedFd) -> Option<String> {
+fn local_name(fd: &OwnedFd) -> Option<String> {
     let address = SockRef::from(fd).local_addr().ok()?;
     let path = address.as_pathname()?;
     Some(Endpoint::Ipc(IpcEndpoint::new(path.as_os_str().as_bytes())).to_string())

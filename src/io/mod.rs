@@ -31,7 +31,26 @@ pub use self::{
     session::Session,
     thread::{Command, Io, Reactor, with_signals_blocked},
 };
-use crate::pipe::Inbox;
+use crate::{
+    options::{Options, SocketType},
+    pipe::{Depth, Inbox},
+};
+
+/// What a socket's pipe holds, outbound and inbound. Subscriptions are never conflated.
+pub fn depths(options: &Options) -> (Depth, Depth) {
+    let depth = |hwm: c_int, subscriptions: bool| {
+        if options.conflates() && !subscriptions {
+            Depth::Last
+        } else {
+            Depth::Messages(u32::try_from(hwm).unwrap_or(0))
+        }
+    };
+    let is = |socket_type| options.socket_type == socket_type;
+    (
+        depth(options.pipe.send_hwm, is(SocketType::Sub)),
+        depth(options.pipe.receive_hwm, is(SocketType::Pub)),
+    )
+}
 
 /// Who is told of what happens to connections: zmq_socket_monitor(3).
 pub trait Observer: Send + Sync {

@@ -25,7 +25,7 @@ use std::{
 };
 
 use super::{
-    Owner,
+    Owner, depths,
     engine::{Engine, Read, Speech, Written},
     ipc,
     resolve::Resolved,
@@ -37,7 +37,7 @@ use crate::{
     consts,
     endpoint::Endpoint,
     error::{Error, Result},
-    message::Metadata,
+    message::{Metadata, Source},
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
     zmtp::{self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version},
@@ -265,9 +265,15 @@ impl Session {
         )
     }
 
-    /// The socket gives it up, without a pipe to close (`ZMQ_IMMEDIATE`).
+    /// The socket gives it up, whether it has a pipe now or not.
     pub fn abandon(&self, linger: Option<Duration>) {
+        self.state().socket_closed = true;
         self.closed(linger);
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state().phase, Phase::Over)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -348,7 +354,10 @@ impl Session {
 
     pub(super) fn on_closed(self: &Arc<Self>, reactor: &mut Reactor, linger: Option<Duration>) {
         let mut state = self.state();
-        state.socket_closed = true;
+        state.note_closed();
+        if !state.socket_closed {
+            return;
+        }
         match linger {
             Some(Duration::ZERO) => return state.finish(reactor),
             Some(time) => {
@@ -477,9 +486,15 @@ impl Far for Session {
     }
 
     fn closed(&self, linger: Option<Duration>) {
+        // An end may be dropped in the midst of what the session does.
         if let Some(me) = self.me.upgrade() {
             self.io.push(Command::Closed(me, linger));
         }
+    }
+
+    fn shut(&self, linger: Option<Duration>) {
+        self.state().note_closed();
+        self.closed(linger);
     }
 
     fn drive(&self) {
@@ -540,7 +555,7 @@ impl Far for Session {
 impl State {
     /// Whether threads other than the I/O thread may drive the connection now.
     fn is_drivable(&self) -> bool {
-        matches!(self.phase, Phase::Steady(_)) && self.failed.is_none()
+        matches!(self.phase, Phase::Steady(_)) && self.failed.is_none() && !self.socket_closed
     }
 
     fn event(&self, event: c_int, value: c_int) {
@@ -549,15 +564,19 @@ impl State {
         }
     }
 
+    /// Finds out whether the socket has closed the pipe: this one, and not one before it.
+    fn note_closed(&mut self) {
+        self.socket_closed |= self.ends.as_ref().is_some_and(|ends| ends.rx.is_closed());
+    }
+
     fn is_connecting_side(&self) -> bool {
         matches!(self.origin, Origin::Connect(_))
     }
 
     /// Makes the pipe, keeps one end, and returns the socket's.
     fn make_pipe(&mut self, session: Arc<Session>) -> End {
-        let limit = |hwm: c_int| u32::try_from(hwm).unwrap_or(0);
-        let hwm = &self.options.pipe;
-        let (ends, ours) = pipe::pipe(limit(hwm.send_hwm), limit(hwm.receive_hwm));
+        let (outbound, inbound) = depths(&self.options);
+        let (ends, ours) = pipe::pipe(outbound, inbound);
         if let Some(owner) = &self.owner {
             self.door = Door::new(owner.inbox.clone());
         }
@@ -813,7 +832,7 @@ impl State {
                         .collect::<Vec<_>>(),
                 );
                 let speech = match peer.codec {
-                    Codec::Clear => Speech::Plain,
+                    Codec::Clear if !self.options.conflates() => Speech::Plain,
                     codec => Speech::Coded(codec),
                 };
                 let mut engine = Engine::new(greeting.fd, speech, peer.version, limit);
@@ -890,6 +909,7 @@ impl State {
                 self.failed = Some(error);
             }
         }
+        self.notify();
         self.phase = Phase::Steady(Box::new(engine));
         (self.written, self.heard) = (None, true);
         self.write(session);
@@ -898,6 +918,21 @@ impl State {
             self.schedule_ping(session, reactor);
         }
         self.settle(session, reactor);
+    }
+
+    /// Tells the socket of a bare connection that begins or ends, by an empty message
+    /// (`ZMQ_STREAM_NOTIFY`).
+    fn notify(&mut self) {
+        if self.options.raw_transport
+            && self.options.stream.notify
+            && let Some(ends) = &mut self.ends
+        {
+            // Without memory for it there is nobody to be told of that.
+            let _ = ends.tx.write(0, &mut Source::Bytes(&[]));
+            if ends.tx.publish() {
+                self.door.readable(1);
+            }
+        }
     }
 
     // -- steady ----------------------------------------------------------------------------------
@@ -959,7 +994,7 @@ impl State {
         let (Phase::Steady(engine), Some(ends)) = (&mut self.phase, &mut self.ends) else {
             return;
         };
-        if self.failed.is_some() {
+        if self.failed.is_some() || self.socket_closed {
             return;
         }
         let (result, wake) = engine.read(&mut ends.tx);
@@ -1033,7 +1068,8 @@ impl State {
         if !matches!(self.phase, Phase::Steady(_)) {
             return;
         }
-        let read = !self.stalled && !self.loan.is_out() && self.failed.is_none();
+        let wanted = self.failed.is_none() && !self.socket_closed;
+        let read = wanted && !self.stalled && !self.loan.is_out();
         self.set_interest(
             session,
             Interest {
@@ -1152,7 +1188,10 @@ impl State {
                 again &= self.options.reconnect.stop & stop == 0;
             }
             // The peer has broken the protocol.
-            Phase::Steady(_) => again &= !matches!(error, Error::EPROTO | Error::EMSGSIZE),
+            Phase::Steady(_) => {
+                again &= !matches!(error, Error::EPROTO | Error::EMSGSIZE);
+                self.notify();
+            }
             _ => {}
         }
         self.disconnected(reactor);

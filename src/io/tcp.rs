@@ -134,7 +134,9 @@ fn start(socket: Socket, resolved: &Resolved) -> Result<(OwnedFd, bool)> {
 pub fn listen(endpoint: &TcpEndpoint, options: &Options) -> Result<(OwnedFd, String)> {
     let fd = if options.net.use_fd >= 0 {
         // SAFETY: with `ZMQ_USE_FD` the program has given the descriptor to the library.
-        unsafe { OwnedFd::from_raw_fd(options.net.use_fd) }
+        let fd = unsafe { OwnedFd::from_raw_fd(options.net.use_fd) };
+        SockRef::from(&fd).set_nonblocking(true)?;
+        fd
     } else {
         let resolve = |ipv6| resolve::tcp(endpoint, Side::Bind, ipv6);
         let (socket, resolved) = open_resolved(options, resolve)?;

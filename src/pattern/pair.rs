@@ -4,7 +4,7 @@ use super::{Pattern, Pipes, fair_queue::FairQueue};
 use crate::{
     error::{Error, Result},
     message::{Received, Sink, Source},
-    pipe::PipeId,
+    pipe::{End, PipeId},
 };
 
 #[derive(Default)]
@@ -16,7 +16,12 @@ pub struct Pair {
 impl Pattern for Pair {
     fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, _: bool) {
         if self.pipe.is_some() {
-            return pipes.end(id);
+            // Another peer's connection is left open, and ignored: were it closed, the peer
+            // would make it again and again. Within the process there is nothing to be made again.
+            if pipes.get(id).is_some_and(End::is_inproc) {
+                pipes.end(id);
+            }
+            return;
         }
         self.pipe = Some(id);
         self.inbound.attach(id);
@@ -31,6 +36,14 @@ impl Pattern for Pair {
 
     fn readable(&mut self, _: &mut Pipes, id: PipeId) {
         self.inbound.activated(id);
+    }
+
+    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if self.pipe == Some(id) {
+            pipes.close(id);
+        } else {
+            pipes.end(id);
+        }
     }
 
     fn send(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     message::{Received, Sink, Source},
-    pipe::PipeId,
+    pipe::{End, PipeId},
 };
 
 /// Why a pipe takes no part.
@@ -91,13 +91,20 @@ impl Router {
             if !self.handover {
                 return Err(Stranger::Refused);
             }
-            // What is being received from the old one is rescued when it is detached.
-            let other = self.routes.make_up();
-            self.routes.set(old, &other);
-            pipes.end(old);
+            self.replace(pipes, old);
         }
         self.routes.set(id, &peer.routing_id);
         Ok(())
+    }
+
+    /// Takes a peer's name away. Its connection is left open, and ignored: were it closed, the
+    /// peer would make it again, and take its name back. What is being received is rescued.
+    fn replace(&mut self, pipes: &mut Pipes, old: PipeId) {
+        self.detach(pipes, old);
+        self.strangers.insert(old, Stranger::Refused);
+        if pipes.get(old).is_some_and(End::is_inproc) {
+            pipes.end(old);
+        }
     }
 
     /// Finds the peer that a message goes to.

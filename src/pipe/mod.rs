@@ -11,6 +11,7 @@
 
 mod gauge;
 mod inbox;
+mod latest;
 mod parker;
 mod queue;
 mod reader;
@@ -24,9 +25,10 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering, fence},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use self::latest::Latest;
 pub use self::{
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
@@ -54,6 +56,10 @@ pub trait Far: Send + Sync {
     fn writable(&self);
     /// This end is closed. What was written is to be delivered yet, for so long (none: forever).
     fn closed(&self, linger: Option<Duration>);
+    /// As `closed`, but once this returns, nothing comes any more. Waits for the far end's lock.
+    fn shut(&self, linger: Option<Duration>) {
+        self.closed(linger);
+    }
 
     /// Does now, without waiting, what can be done to have something to read.
     fn drive(&self) {}
@@ -66,12 +72,40 @@ pub trait Far: Send + Sync {
     fn give_back(&self) {}
 }
 
+/// So long a pipe that was filled is taken for full, without a look, once.
+const FILLED: Duration = Duration::from_millis(1);
+
 /// What the two sides of one direction share beside the queue.
 struct Flow {
     /// Messages that the reader is done with; the writer waits on it when the pipe is full.
     credit: Gauge,
     /// The high-water mark: so many messages may be under way; zero: any number.
     limit: AtomicU32,
+    /// For [`Depth::Last`]: the message.
+    latest: Option<Latest>,
+}
+
+impl Flow {
+    fn set_limit(&self, limit: u32) {
+        if self.latest.is_none() {
+            self.limit.store(limit, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How much one direction holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// So many messages, the high-water mark; zero: any number.
+    Messages(u32),
+    /// The last message alone, and of that the last part; and any number of subscriptions.
+    Last,
+}
+
+impl From<u32> for Depth {
+    fn from(limit: u32) -> Depth {
+        Depth::Messages(limit)
+    }
 }
 
 /// The writing end of one direction.
@@ -81,6 +115,8 @@ pub struct Tx {
     written: u64,
     /// Credit as far as known.
     done: u64,
+    /// [`Depth::Last`].
+    conflates: bool,
 }
 
 /// The reading end of one direction.
@@ -90,14 +126,22 @@ pub struct Rx {
     read: u64,
     /// What of `read` the writer has been told.
     returned: u64,
+    /// [`Depth::Last`], and the message if it was only looked at.
+    conflates: bool,
+    seen: Option<Message>,
 }
 
-/// One direction of a pipe, with its high-water mark in messages (zero: none).
-pub fn channel(limit: u32) -> (Tx, Rx) {
+/// One direction of a pipe.
+pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
+    let (limit, conflates) = match depth.into() {
+        Depth::Messages(limit) => (limit, false),
+        Depth::Last => (0, true),
+    };
     let (writer, reader) = queue::queue();
     let flow = Arc::new(Flow {
         credit: Gauge::new(),
         limit: AtomicU32::new(limit),
+        latest: conflates.then(Latest::default),
     });
     (
         Tx {
@@ -105,12 +149,15 @@ pub fn channel(limit: u32) -> (Tx, Rx) {
             flow: flow.clone(),
             written: 0,
             done: 0,
+            conflates,
         },
         Rx {
             queue: reader,
             flow,
             read: 0,
             returned: 0,
+            conflates,
+            seen: None,
         },
     )
 }
@@ -121,6 +168,23 @@ impl Tx {
     pub fn has_room(&mut self) -> bool {
         let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
         limit == 0 || self.written - self.done < limit || self.wait_for_room(limit)
+    }
+
+    /// Whether the last message that there was room for has been written.
+    #[inline]
+    fn is_full(&mut self) -> bool {
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        if limit == 0 || self.written - self.done < limit {
+            return false;
+        }
+        self.done = self.flow.credit.count();
+        self.written - self.done >= limit
+    }
+
+    /// Has the far end tell of room; false if there is some now.
+    #[must_use]
+    fn sleep(&mut self) -> bool {
+        self.flow.credit.sleep(self.done)
     }
 
     #[cold]
@@ -151,6 +215,9 @@ impl Tx {
     /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM.
     #[inline]
     pub fn write(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        if self.conflates && flags & !Flags::MORE == 0 {
+            return self.replace(flags & Flags::MORE != 0, part);
+        }
         let bytes = part.bytes();
         if bytes.len() < REFERENCE_MIN {
             self.queue.frame(flags, bytes)?;
@@ -161,6 +228,22 @@ impl Tx {
             self.write_message(flags, part)?;
         }
         if flags & Flags::MORE == 0 {
+            self.end_message();
+        }
+        Ok(())
+    }
+
+    /// Writes a message in place of the one before.
+    #[cold]
+    fn replace(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        // So that the frame can be written once the message is in its place.
+        self.queue.room(HEAD_MAX)?;
+        let message = part.take()?;
+        if !more
+            && let Some(latest) = &self.flow.latest
+            && latest.put(message)
+        {
+            self.queue.frame(0, &[])?;
             self.end_message();
         }
         Ok(())
@@ -196,7 +279,7 @@ impl Tx {
 
     /// Changes the high-water mark.
     pub fn set_limit(&self, limit: u32) {
-        self.flow.limit.store(limit, Ordering::Relaxed);
+        self.flow.set_limit(limit);
     }
 
     /// Whether all that was written was read.
@@ -213,6 +296,9 @@ impl Rx {
     /// The next record. The caller then looks at [`Rx::credit`].
     #[inline]
     pub fn read(&mut self) -> Option<Record<'_>> {
+        if self.conflates {
+            return self.read_latest();
+        }
         let record = self.queue.read()?;
         if let Record::Frame(flags, _) | Record::Message(flags, _) = &record
             && !flags.more()
@@ -220,6 +306,43 @@ impl Rx {
             self.read += 1;
         }
         Some(record)
+    }
+
+    #[cold]
+    fn read_latest(&mut self) -> Option<Record<'_>> {
+        let latest = self.flow.latest.as_ref()?;
+        match self.queue.read()? {
+            Record::Frame(Flags(0), _) => {
+                let message = self.seen.take().unwrap_or_else(|| latest.take());
+                Some(Record::Message(Flags(0), message))
+            }
+            record => Some(record),
+        }
+    }
+
+    /// The next record with its body, which for the peer's record is empty.
+    #[inline]
+    pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
+        if self.conflates {
+            return self.peek_latest();
+        }
+        self.queue.peek_body()
+    }
+
+    #[cold]
+    fn peek_latest(&mut self) -> Option<(Flags, &[u8])> {
+        let flags = self.queue.peek()?;
+        if flags != Flags(0) {
+            return self.queue.peek_body();
+        }
+        let latest = self.flow.latest.as_ref()?;
+        let message = self.seen.get_or_insert_with(|| latest.take());
+        Some((flags, message.bytes()))
+    }
+
+    /// Whether nothing more will be written. There may be something to read yet.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Counts messages that were read through the queue.
@@ -253,7 +376,7 @@ impl Rx {
 
     /// Changes the high-water mark.
     pub fn set_limit(&self, limit: u32) {
-        self.flow.limit.store(limit, Ordering::Relaxed);
+        self.flow.set_limit(limit);
     }
 
     /// Whether all was read and nothing will come any more.
@@ -282,8 +405,8 @@ impl Ends {
     }
 }
 
-/// A pipe: its two ends, with the high-water marks from the first to the second and back.
-pub fn pipe(forth: u32, back: u32) -> (Ends, Ends) {
+/// A pipe: its two ends, with what it holds from the first to the second and back.
+pub fn pipe(forth: impl Into<Depth>, back: impl Into<Depth>) -> (Ends, Ends) {
     let (tx_a, rx_b) = channel(forth);
     let (tx_b, rx_a) = channel(back);
     (Ends { tx: tx_a, rx: rx_a }, Ends { tx: tx_b, rx: rx_b })
@@ -324,6 +447,8 @@ pub struct End {
     identified: bool,
     /// A message of several parts has been begun.
     writing: bool,
+    /// When the pipe was filled, if nothing has happened since.
+    filled: Option<Instant>,
 }
 
 impl End {
@@ -344,6 +469,7 @@ impl End {
             corked: Cork::Out,
             identified: false,
             writing: false,
+            filled: None,
         }
     }
 
@@ -353,6 +479,11 @@ impl End {
         // The far end closes its gauges and then looks at the id; we do it the other way round.
         fence(Ordering::SeqCst);
         self.ends.as_ref().is_none_or(|ends| ends.tx.is_closed())
+    }
+
+    /// Whether the far end is another socket's, of this process.
+    pub fn is_inproc(&self) -> bool {
+        self.far_limits.is_some()
     }
 
     /// Who is at the far end.
@@ -380,7 +511,7 @@ impl End {
         if let Some(ends) = &mut self.ends {
             let _ = ends.tx.close();
             self.far_closed = true;
-            self.far.closed(linger);
+            self.far.shut(linger);
         }
     }
 
@@ -408,10 +539,27 @@ impl End {
     /// Whether a message can be written now. If not, and it isn't closed, the socket will be told.
     #[inline]
     pub fn is_writable(&mut self) -> bool {
+        if self.filled.is_some() && self.is_just_filled() {
+            return false;
+        }
         match &mut self.ends {
             Some(ends) => !self.far_closed && (self.writing || ends.tx.has_room()),
             None => false,
         }
+    }
+
+    /// Who has just filled the pipe finds it full, once, even if the far end was as fast: else
+    /// what goes into the system's buffers would be without limit. The socket is told of room.
+    #[cold]
+    fn is_just_filled(&mut self) -> bool {
+        let just = (self.filled.take()).is_some_and(|filled| filled.elapsed() < FILLED);
+        if just
+            && let Some(ends) = &mut self.ends
+            && !ends.tx.sleep()
+        {
+            self.door.writable();
+        }
+        just
     }
 
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
@@ -432,8 +580,10 @@ impl End {
         ends.tx.write(flags, part)?;
         self.writing = flags & Flags::MORE != 0;
         if !self.writing && ends.tx.publish() {
+            let full = ends.tx.is_full();
+            self.filled = full.then(Instant::now);
             match self.corked {
-                Cork::Out => self.far.readable(self.siblings),
+                Cork::Out => self.far.readable(if full { 0 } else { self.siblings }),
                 Cork::In | Cork::Full => self.corked = Cork::Full,
             }
         }
@@ -525,6 +675,7 @@ impl End {
             if !flags.more() && ends.rx.credit() {
                 self.far.writable();
             }
+            self.filled = None;
             return Some(Ok((flags, received)));
         }
     }
@@ -556,7 +707,7 @@ impl End {
         if !self.is_readable() {
             return None;
         }
-        let (flags, body) = self.ends.as_mut()?.rx.queue.peek_body()?;
+        let (flags, body) = self.ends.as_mut()?.rx.peek_body()?;
         Some((flags, body, &self.peer))
     }
 

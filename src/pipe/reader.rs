@@ -395,6 +395,11 @@ impl Reader {
         self.shared.bytes.sleep(self.at.total)
     }
 
+    /// Whether nothing more will be written.
+    pub fn is_closed(&self) -> bool {
+        self.shared.bytes.is_closed()
+    }
+
     /// Whether all was read and nothing will come any more.
     pub fn is_at_end(&mut self) -> bool {
         self.shared.bytes.is_closed() && !self.has_records()

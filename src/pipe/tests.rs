@@ -177,3 +177,60 @@ fn two_threads_lose_nothing() {
         });
     }
 }
+
+/// What is kept is the last message whole, however the reader is late, looks first, or is asleep.
+#[test]
+fn a_conflating_pipe_has_the_last_message_alone() {
+    let (mut tx, mut rx) = channel(Depth::Last);
+    tx.queue().peer(Arc::default()).unwrap();
+    for (i, &size) in SIZES.iter().enumerate() {
+        assert!(tx.has_room());
+        send(&mut tx, Flags::MORE, b"not the last part");
+        send(&mut tx, 0, &bytes(i, size));
+        let _ = tx.publish();
+    }
+    assert_eq!(receive(&mut rx), Some((false, bytes(8, SIZES[8]))));
+    assert_eq!(receive(&mut rx), None);
+    assert!(rx.sleep());
+    send(&mut tx, 0, b"seen");
+    assert!(tx.publish(), "the reader slept");
+    assert_eq!(rx.peek_body().map(|(_, body)| body), Some(&b"seen"[..]));
+    for body in [b"1", b"2", b"3"] {
+        send(&mut tx, 0, body);
+        let _ = tx.publish();
+    }
+    assert_eq!(rx.peek_body().map(|(_, body)| body), Some(&b"seen"[..]));
+    assert_eq!(receive(&mut rx), Some((false, b"seen".to_vec())));
+    assert_eq!(receive(&mut rx), Some((false, b"3".to_vec())));
+    assert_eq!(receive(&mut rx), None);
+    // A high-water mark that is set later means nothing.
+    tx.set_limit(1);
+    send(&mut tx, 0, b"4");
+    assert!(tx.has_room());
+}
+
+/// The same from two threads: the reader never waits for a message that it isn't told of, and
+/// never sees an older one after a newer.
+#[test]
+fn a_conflating_pipe_never_loses_the_last_message() {
+    let (mut tx, mut rx) = channel(Depth::Last);
+    const LAST: u32 = 100_000;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for i in 0..=LAST {
+                send(&mut tx, 0, &i.to_ne_bytes());
+                let _ = tx.publish();
+            }
+        });
+        let mut before = None;
+        while before != Some(LAST) {
+            let Some((_, body)) = receive(&mut rx) else {
+                std::thread::yield_now();
+                continue;
+            };
+            let now = u32::from_ne_bytes(body.try_into().unwrap());
+            assert!(before < Some(now));
+            before = Some(now);
+        }
+    });
+}

@@ -210,12 +210,15 @@ impl Writer {
         written.map_err(|_| message)
     }
 
-    /// Writes what is known of the peer that what follows comes from.
+    /// Writes what is known of the peer that what follows comes from. It can be published before
+    /// any of that.
     pub fn peer(&mut self, peer: Arc<Peer>) -> Result<()> {
         // SAFETY: there is so much room.
         self.write(record::PEER_SIZE, |to| unsafe {
             record::write_peer(to, peer)
-        })
+        })?;
+        self.end_message();
+        Ok(())
     }
 
     /// Leaves room for a message by reference that is still to come.

@@ -116,7 +116,8 @@ impl Kit {
     /// The peer sends a subscription, or gives it up.
     fn ask(&mut self, remote: &mut Remote, flag: u8, topic: &str) {
         let tx = &mut remote.ends.tx;
-        tx.write(flag, &mut Source::Bytes(topic.as_bytes())).unwrap();
+        tx.write(flag, &mut Source::Bytes(topic.as_bytes()))
+            .unwrap();
         if tx.publish() {
             self.pattern.readable(&mut self.pipes, remote.id);
         }

@@ -3,11 +3,14 @@
 use super::*;
 
 #[test]
-fn a_pair_has_one_peer_and_rejects_others() {
+fn a_pair_has_one_peer_and_ignores_others() {
     let mut kit = Kit::new(SocketType::Pair);
     let mut a = kit.peer();
     let mut b = kit.peer();
-    assert_eq!(kit.pipes.ids(), [a.id]);
+    // The other one's connection stays as it is, and nothing comes of it.
+    assert_eq!(kit.pipes.ids(), [a.id, b.id]);
+    kit.say(&mut b, &["0"]);
+    assert!(!kit.can_recv());
     kit.send(&["1", "2"]).unwrap();
     assert_eq!(kit.heard(&mut a), ["1", "2"]);
     assert_eq!(kit.heard(&mut b), [""; 0]);
@@ -16,6 +19,7 @@ fn a_pair_has_one_peer_and_rejects_others() {
     assert_eq!(kit.send(&["5"]), Err(Error::EAGAIN));
     assert_eq!(kit.recv(), Ok(parts(&["3", "4"])), "sent before it left");
     assert_eq!(kit.recv(), Err(Error::EAGAIN));
+    kit.lose(b);
     assert!(kit.pipes.is_empty());
     let mut c = kit.peer();
     kit.send(&["6"]).unwrap();

@@ -100,12 +100,17 @@ fn a_name_is_handed_over_and_what_is_being_received_stays_whole() {
     kit.say(&mut a, &["1", "2"]);
     assert_eq!(kit.recv_part(), Ok((true, b"A".to_vec())));
     let mut b = kit.attach(false, Some("A"));
-    assert_eq!(kit.pipes.ids(), [b.id]);
+    // The old one's connection stays as it is, and nothing more comes of it.
+    kit.say(&mut a, &["5"]);
     assert_eq!(kit.recv(), Ok(parts(&["1", "2"])));
+    assert!(!kit.can_recv());
     kit.send(&["A", "3"]).unwrap();
     assert_eq!(kit.heard(&mut b), ["3"]);
     kit.say(&mut b, &["4"]);
     assert_eq!(kit.recv(), Ok(parts(&["A", "4"])));
+    assert_eq!(kit.heard(&mut a), [""; 0]);
+    kit.lose(a);
+    assert_eq!(kit.pipes.ids(), [b.id]);
 }
 
 #[test]
