@@ -116,7 +116,7 @@ impl Socket {
         &self.monitor
     }
 
-    fn names(&self) -> &Names {
+    fn names(&self) -> &Arc<Names> {
         self.context.names()
     }
 
@@ -283,6 +283,7 @@ impl Socket {
         Owner {
             inbox: self.inbox.clone(),
             observer: self.monitor.clone(),
+            zap: self.names().clone(),
             live: self.live.clone(),
         }
     }

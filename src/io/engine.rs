@@ -56,6 +56,11 @@ pub fn drop_spent() {
     });
 }
 
+/// Drops a message later, when no lock is held.
+pub(super) fn drop_later(message: Message) {
+    let _ = SPENT.try_with(|spent| spent.borrow_mut().push(message));
+}
+
 /// What speaks on the wire.
 pub enum Speech {
     /// The bytes in the pipe.

@@ -31,13 +31,20 @@ pub use self::{
     session::Session,
     thread::{Command, Io, Reactor, with_signals_blocked},
 };
-use crate::pipe::Inbox;
+use crate::pipe::{End, Far, Inbox};
 
 /// Who is told of what happens to connections: zmq_socket_monitor(3).
 pub trait Observer: Send + Sync {
     /// One of `ZMQ_EVENT_*`, with its value and the endpoint that it is about. Called without
     /// any lock of a session's being needed, and from any thread.
     fn event(&self, event: c_int, value: c_int, endpoint: &str);
+}
+
+/// The way to the ZAP handler (RFC 27).
+pub trait Zap: Send + Sync {
+    /// A pipe to the handler, without high-water marks; none if there is no handler. `near` is
+    /// told when there is an answer.
+    fn connect(&self, near: Arc<dyn Far>) -> Option<End>;
 }
 
 /// What a session or listener knows of its socket.
@@ -47,6 +54,8 @@ pub struct Owner {
     pub inbox: Arc<Inbox>,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+    /// Who is asked whether peers may come in.
+    pub zap: Arc<dyn Zap>,
     /// Held as long as there is something to be done for the socket.
     pub live: Live,
 }

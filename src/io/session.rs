@@ -26,7 +26,7 @@ use std::{
 
 use super::{
     Owner,
-    engine::{Engine, Read, Speech, Written},
+    engine::{Engine, Read, Speech, Written, drop_later},
     ipc,
     resolve::Resolved,
     socket::{self, Moved},
@@ -37,10 +37,14 @@ use crate::{
     consts,
     endpoint::Endpoint,
     error::{Error, Result},
-    message::Metadata,
+    message::{Message, Metadata, Sink, Source},
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
-    zmtp::{self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version},
+    zmtp::{
+        self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version,
+        curve::ClientKeys,
+        zap::{Reply, Request},
+    },
 };
 
 /// Sends that follow each other faster than this are left to the I/O thread, which batches them.
@@ -74,6 +78,8 @@ struct Greeting {
     handshake: Option<Handshake>,
     out: Vec<u8>,
     out_at: usize,
+    /// The pipe to the ZAP handler, while its answer is awaited.
+    zap: Option<Box<End>>,
     /// It has failed, the peer was told, and will hang up.
     refused: bool,
 }
@@ -379,6 +385,12 @@ impl Session {
         }
     }
 
+    pub(super) fn on_zap(self: &Arc<Self>, reactor: &mut Reactor) {
+        let mut state = self.state();
+        state.hear_zap(self, reactor);
+        state.go_on_greeting(self, reactor);
+    }
+
     pub(super) fn on_alarm(self: &Arc<Self>, reactor: &mut Reactor, alarm: Alarm) {
         let mut state = self.state();
         match alarm {
@@ -527,6 +539,38 @@ impl Far for Session {
             self.wake();
         }
         state.watch(self);
+    }
+}
+
+/// A session that has asked the ZAP handler, as that one's socket sees it.
+struct Asker(Weak<Session>);
+
+impl Far for Asker {
+    fn readable(&self, _: bool) {
+        if let Some(session) = self.0.upgrade() {
+            session.io.push(Command::Zap(session.clone()));
+        }
+    }
+
+    fn writable(&self) {}
+
+    fn closed(&self, _: Option<Duration>) {}
+}
+
+/// The frames of the ZAP handler's answer, if it is there. No more than make a bad one.
+fn zap_answer(zap: &mut End) -> Option<Vec<Vec<u8>>> {
+    let mut frames = Vec::new();
+    loop {
+        let mut part = Message::new();
+        let more = match zap.read(&mut Sink::Message(&mut part))? {
+            Ok((flags, _)) => flags.more(),
+            Err(_) => return Some(Vec::new()),
+        };
+        frames.push(part.bytes().to_vec());
+        drop_later(part);
+        if !more || frames.len() > Reply::FRAMES {
+            return Some(frames);
+        }
     }
 }
 
@@ -705,6 +749,7 @@ impl State {
             handshake: Some(handshake),
             out,
             out_at: 0,
+            zap: None,
             refused: false,
         };
         self.phase = Phase::Greeting(greeting);
@@ -728,7 +773,15 @@ impl State {
                 username: security.plain_username.to_vec(),
                 password: security.plain_password.to_vec().into(),
             },
-            _ => Security::Null,
+            (Mechanism::Curve, true) => Security::CurveServer {
+                secret_key: (*security.curve_secret.bytes()).into(),
+            },
+            (Mechanism::Curve, false) => Security::CurveClient(ClientKeys {
+                server: *security.curve_server.bytes(),
+                public: *security.curve_public.bytes(),
+                secret: (*security.curve_secret.bytes()).into(),
+            }),
+            (Mechanism::Null, _) => Security::Null,
         };
         local.zap_domain = security.zap_domain.to_vec();
         local.zap_enforce_domain = security.enforce_zap_domain;
@@ -760,13 +813,72 @@ impl State {
                 Ok(Moved::End) => return self.lose(session, reactor, Error::EPIPE),
                 Err(error) => return self.lose(session, reactor, error),
             };
-            let Some(handshake) = greeting.handshake.take() else {
-                continue;
+            self.hear(session, reactor, &buffer[..bytes]);
+        }
+    }
+
+    /// Takes in what the peer says in the handshake.
+    fn hear(&mut self, session: &Arc<Session>, reactor: &mut Reactor, mut input: &[u8]) {
+        while !input.is_empty() {
+            let Phase::Greeting(greeting) = &mut self.phase else {
+                return;
             };
-            match handshake.on(&buffer[..bytes], &mut greeting.out) {
-                Ok((step, taken)) => self.step(session, reactor, step, &buffer[taken..bytes]),
+            // One that was refused may say what it likes.
+            let Some(handshake) = greeting.handshake.take() else {
+                return;
+            };
+            match handshake.on(input, &mut greeting.out) {
+                Ok((step, taken)) => {
+                    input = &input[taken..];
+                    self.step(session, reactor, step, input);
+                }
                 Err(failure) => return self.refuse(session, reactor, failure),
             }
+        }
+    }
+
+    /// Asks the ZAP handler. The peer is listened to meanwhile, and the handshake's time runs.
+    fn ask_zap(
+        &mut self,
+        session: &Arc<Session>,
+        reactor: &mut Reactor,
+        handshake: Handshake,
+        request: Request,
+    ) {
+        let (Phase::Greeting(greeting), Some(owner)) = (&mut self.phase, &self.owner) else {
+            return;
+        };
+        let Some(mut zap) = owner.zap.connect(Arc::new(Asker(session.me.clone()))) else {
+            return match handshake.zap_no_handler(&mut greeting.out) {
+                Ok(step) => self.step(session, reactor, step, &[]),
+                Err(failure) => self.refuse(session, reactor, failure),
+            };
+        };
+        let mut frames = request.frames().iter().peekable();
+        while let Some(frame) = frames.next() {
+            // A handler that is gone doesn't answer, which is for the handshake's time to end.
+            let _ = zap.write(frames.peek().is_some(), &mut Source::Bytes(frame));
+        }
+        greeting.handshake = Some(handshake);
+        greeting.zap = Some(Box::new(zap));
+        self.hear_zap(session, reactor);
+    }
+
+    /// Goes on with the ZAP handler's answer, if it is there.
+    fn hear_zap(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
+        let Phase::Greeting(greeting) = &mut self.phase else {
+            return;
+        };
+        let Some(frames) = greeting.zap.as_mut().and_then(|zap| zap_answer(zap)) else {
+            return;
+        };
+        greeting.zap = None;
+        let Some(handshake) = greeting.handshake.take() else {
+            return;
+        };
+        match handshake.zap_reply(&frames, &mut greeting.out) {
+            Ok(step) => self.step(session, reactor, step, &[]),
+            Err(failure) => self.refuse(session, reactor, failure),
         }
     }
 
@@ -776,10 +888,9 @@ impl State {
         };
         match step {
             Step::More(handshake) => greeting.handshake = Some(handshake),
-            Step::AskZap(handshake, _) => match handshake.zap_no_handler(&mut greeting.out) {
-                Ok(step) => self.step(session, reactor, step, rest),
-                Err(failure) => self.refuse(session, reactor, failure),
-            },
+            Step::AskZap(handshake, request) => {
+                self.ask_zap(session, reactor, handshake, request);
+            }
             Step::Refused(_, failure) => {
                 greeting.refused = true;
                 if let Some((event, value)) = failure.event() {
