@@ -374,6 +374,14 @@ impl Session {
         }
     }
 
+    /// A listener is closed: if it is ours, we end unless the socket has our pipe.
+    pub(super) fn on_unlisten(&self, reactor: &mut Reactor, listener: &Arc<str>) {
+        let mut state = self.state();
+        if Arc::ptr_eq(&state.name, listener) && state.ends.is_none() {
+            state.finish(reactor);
+        }
+    }
+
     pub(super) fn on_resolved(self: &Arc<Self>, reactor: &mut Reactor, resolved: Result<Resolved>) {
         let mut state = self.state();
         if !matches!(state.phase, Phase::Rest) || state.step_alarm.is_some() {

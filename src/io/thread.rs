@@ -254,6 +254,14 @@ impl Reactor {
                 if let Some(token) = listener.token() {
                     self.remove(token);
                 }
+                // What it has accepted and the socket doesn't know yet ends with it.
+                for entry in self.entries.clone().into_iter().flatten() {
+                    self.protect(entry, |entry, reactor| {
+                        if let Entry::Session(session) = entry {
+                            session.on_unlisten(reactor, listener.origin());
+                        }
+                    });
+                }
             }
             Command::Stop => return true,
         }
