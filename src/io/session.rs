@@ -554,7 +554,7 @@ impl Far for Session {
 struct Asker(Weak<Session>);
 
 impl Far for Asker {
-    fn readable(&self, _: bool) {
+    fn readable(&self, _: usize) {
         if let Some(session) = self.0.upgrade() {
             session.io.push(Command::Zap(session.clone()));
         }
