@@ -26,6 +26,8 @@ struct Api {
     errno: unsafe extern "C" fn() -> c_int,
 }
 
+// The types stand in the struct.
+#[allow(clippy::missing_transmute_annotations)]
 fn api() -> &'static Api {
     static API: OnceLock<Api> = OnceLock::new();
     API.get_or_init(|| {

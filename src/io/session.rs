@@ -14,6 +14,8 @@
 //! - Errors. Whoever meets one notes it and wakes the I/O thread, which alone ends connections,
 //!   makes them anew and reports events.
 
+mod zap;
+
 use std::{
     ffi::c_int,
     os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
@@ -26,7 +28,7 @@ use std::{
 
 use super::{
     Owner,
-    engine::{Engine, Read, Speech, Written, drop_later},
+    engine::{Engine, Read, Speech, Written},
     ipc,
     resolve::Resolved,
     socket::{self, Moved},
@@ -37,13 +39,11 @@ use crate::{
     consts,
     endpoint::Endpoint,
     error::{Error, Result},
-    message::{Message, Metadata, Sink, Source},
+    message::Metadata,
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
     zmtp::{
-        self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version,
-        curve::ClientKeys,
-        zap::{Reply, Request},
+        self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version, curve::ClientKeys,
     },
 };
 
@@ -395,7 +395,7 @@ impl Session {
 
     pub(super) fn on_zap(self: &Arc<Self>, reactor: &mut Reactor) {
         let mut state = self.state();
-        state.hear_zap(self, reactor);
+        state.hear_zap(self, reactor, &[]);
         state.go_on_greeting(self, reactor);
     }
 
@@ -547,38 +547,6 @@ impl Far for Session {
             self.wake();
         }
         state.watch(self);
-    }
-}
-
-/// A session that has asked the ZAP handler, as that one's socket sees it.
-struct Asker(Weak<Session>);
-
-impl Far for Asker {
-    fn readable(&self, _: usize) {
-        if let Some(session) = self.0.upgrade() {
-            session.io.push(Command::Zap(session.clone()));
-        }
-    }
-
-    fn writable(&self) {}
-
-    fn closed(&self, _: Option<Duration>) {}
-}
-
-/// The frames of the ZAP handler's answer, if it is there. No more than make a bad one.
-fn zap_answer(zap: &mut End) -> Option<Vec<Vec<u8>>> {
-    let mut frames = Vec::new();
-    loop {
-        let mut part = Message::new();
-        let more = match zap.read(&mut Sink::Message(&mut part))? {
-            Ok((flags, _)) => flags.more(),
-            Err(_) => return Some(Vec::new()),
-        };
-        frames.push(part.bytes().to_vec());
-        drop_later(part);
-        if !more || frames.len() > Reply::FRAMES {
-            return Some(frames);
-        }
     }
 }
 
@@ -845,51 +813,6 @@ impl State {
         }
     }
 
-    /// Asks the ZAP handler. The peer is listened to meanwhile, and the handshake's time runs.
-    fn ask_zap(
-        &mut self,
-        session: &Arc<Session>,
-        reactor: &mut Reactor,
-        handshake: Handshake,
-        request: Request,
-    ) {
-        let (Phase::Greeting(greeting), Some(owner)) = (&mut self.phase, &self.owner) else {
-            return;
-        };
-        let Some(mut zap) = owner.zap.connect(Arc::new(Asker(session.me.clone()))) else {
-            return match handshake.zap_no_handler(&mut greeting.out) {
-                Ok(step) => self.step(session, reactor, step, &[]),
-                Err(failure) => self.refuse(session, reactor, failure),
-            };
-        };
-        let mut frames = request.frames().iter().peekable();
-        while let Some(frame) = frames.next() {
-            // A handler that is gone doesn't answer, which is for the handshake's time to end.
-            let _ = zap.write(frames.peek().is_some(), &mut Source::Bytes(frame));
-        }
-        greeting.handshake = Some(handshake);
-        greeting.zap = Some(Box::new(zap));
-        self.hear_zap(session, reactor);
-    }
-
-    /// Goes on with the ZAP handler's answer, if it is there.
-    fn hear_zap(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
-        let Phase::Greeting(greeting) = &mut self.phase else {
-            return;
-        };
-        let Some(frames) = greeting.zap.as_mut().and_then(|zap| zap_answer(zap)) else {
-            return;
-        };
-        greeting.zap = None;
-        let Some(handshake) = greeting.handshake.take() else {
-            return;
-        };
-        match handshake.zap_reply(&frames, &mut greeting.out) {
-            Ok(step) => self.step(session, reactor, step, &[]),
-            Err(failure) => self.refuse(session, reactor, failure),
-        }
-    }
-
     fn step(&mut self, session: &Arc<Session>, reactor: &mut Reactor, step: Step, rest: &[u8]) {
         let Phase::Greeting(greeting) = &mut self.phase else {
             return;
@@ -897,7 +820,7 @@ impl State {
         match step {
             Step::More(handshake) => greeting.handshake = Some(handshake),
             Step::AskZap(handshake, request) => {
-                self.ask_zap(session, reactor, handshake, request);
+                self.ask_zap(session, reactor, handshake, request, rest);
             }
             Step::Refused(_, failure) => {
                 greeting.refused = true;
