@@ -1,7 +1,7 @@
 /*
  * One side of a conversation between two libraries. tests/interop.rs starts two of these, each with its own library.
  *
- *   peer TYPE bind|connect ENDPOINT ROLE COUNT SIZE
+ *   peer TYPE bind|connect ENDPOINT ROLE COUNT SIZE SECURITY
  *
  * TYPE is a socket type such as REQ. Prints "endpoint E" once bound, and at the end "done". ROLE is one of
  *
@@ -13,10 +13,15 @@
  *            standard input to end when the other side is done, and a PUB a line there when that side says "heard"
  *   collect  subscribes, receives COUNT messages and nothing else, and unsubscribes
  *
+ * SECURITY is "null", or "plain" or "curve" with "-client" or "-server". A server has a ZAP handler, in a thread of its
+ * own, that lets in who knows the password, or has the key, and calls it by name; each message that the server receives
+ * must know that name.
+ *
  * Message n of a direction is the same in every process: one to four parts, whose lengths go through the table below up
  * to SIZE and whose bytes are a function of n and the part's place. The receiver checks all of it, and the order.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -33,7 +38,9 @@ enum { LENGTH_COUNT = sizeof LENGTHS / sizeof *LENGTHS };
 
 static const char *type_name, *role;
 static int type;
-static void *sock;
+static void *context, *sock;
+/* What the messages' sender must be called. */
+static const char *user;
 
 static void fail(const char *format, ...)
 {
@@ -117,6 +124,9 @@ static void receive_exactly(const void *expected, size_t length, int more)
         fail("a part of %zu bytes instead of %zu", zmq_msg_size(&message), length);
     if (memcmp(zmq_msg_data(&message), expected, length) != 0)
         fail("a part of %zu bytes has others than it should", length);
+    const char *from = zmq_msg_gets(&message, "User-Id");
+    if (user ? !from || strcmp(from, user) != 0 : from != NULL)
+        fail("a part of %zu bytes is from %s", length, from ? from : "nobody");
     if (zmq_msg_more(&message) != more)
         fail("after a part of %zu bytes, more is %d", length, zmq_msg_more(&message));
     check(zmq_msg_close(&message), "zmq_msg_close");
@@ -289,6 +299,88 @@ static void collect(int count, size_t limit)
     subscribe(0, "data");
 }
 
+/* Security. */
+
+static const char *const SERVER_KEYS[] = {"pXBN{szDKk*+9PeO>Q.-Jedg2*eCF^4!NTF3>QGW",
+                                          "Vg26dA]G<U^3<[%==z]-{X[dqHjxXP@X(&M*WfdB"};
+static const char *const CLIENT_KEYS[] = {"P9w(+<<PlOUk.WD:q-sROe8uP30i4wK[P7Y=7fg$",
+                                          "Nb#Wt3mi@Jy+B#p9@HU[s1QD1j@xM=iJ2oRa5d%9"};
+
+static size_t receive_frame(void *handler, char *frame, size_t size)
+{
+    int length = zmq_recv(handler, frame, size - 1, 0);
+    if (length == -1 && zmq_errno() != ETERM)
+        check(-1, "zmq_recv of the ZAP handler");
+    if (length >= (int)size)
+        fail("a ZAP request has a frame of %d bytes", length);
+    frame[length == -1 ? 0 : length] = 0;
+    return length == -1 ? SIZE_MAX : (size_t)length;
+}
+
+/* Answers requests until the context is terminated. */
+static void *judge(void *handler)
+{
+    enum { VERSION, ID, DOMAIN, ADDRESS, ROUTING_ID, MECHANISM, FIRST, SECOND, FRAMES };
+    char frames[FRAMES][256], key[41];
+    while (receive_frame(handler, frames[VERSION], sizeof frames[0]) != SIZE_MAX) {
+        int count = 1, more = 1;
+        size_t size = sizeof more, last = 0;
+        while (check(zmq_getsockopt(handler, ZMQ_RCVMORE, &more, &size), "ZMQ_RCVMORE"), more && count < FRAMES)
+            last = receive_frame(handler, frames[count++], sizeof frames[0]);
+        if (more || strcmp(frames[VERSION], "1.0") != 0 || strcmp(frames[DOMAIN], "test") != 0)
+            fail("a ZAP request of %d frames, version %s, domain %s", count, frames[VERSION], frames[DOMAIN]);
+        int good = 0;
+        if (count == FRAMES && strcmp(frames[MECHANISM], "PLAIN") == 0)
+            good = strcmp(frames[FIRST], "name") == 0 && strcmp(frames[SECOND], "password") == 0;
+        if (count == SECOND && strcmp(frames[MECHANISM], "CURVE") == 0 && last == 32)
+            good = strcmp(zmq_z85_encode(key, (uint8_t *)frames[FIRST], 32), CLIENT_KEYS[0]) == 0;
+        const char *answer[] = {"1.0", frames[ID], good ? "200" : "400", "text", "client", ""};
+        for (int i = 0; i < 6; i++)
+            check(zmq_send(handler, answer[i], strlen(answer[i]), i < 5 ? ZMQ_SNDMORE : 0), "zmq_send of the ZAP handler");
+    }
+    check(zmq_close(handler), "zmq_close of the ZAP handler");
+    return NULL;
+}
+
+static void set_text(int option, const char *value)
+{
+    check(zmq_setsockopt(sock, option, value, strlen(value)), value);
+}
+
+static void secure(const char *security)
+{
+    int on = 1;
+    if (strcmp(security, "null") == 0)
+        return;
+    if (strcmp(security, "plain-client") == 0) {
+        set_text(ZMQ_PLAIN_USERNAME, "name");
+        set_text(ZMQ_PLAIN_PASSWORD, "password");
+        return;
+    }
+    if (strcmp(security, "curve-client") == 0) {
+        set_text(ZMQ_CURVE_SERVERKEY, SERVER_KEYS[0]);
+        set_text(ZMQ_CURVE_PUBLICKEY, CLIENT_KEYS[0]);
+        set_text(ZMQ_CURVE_SECRETKEY, CLIENT_KEYS[1]);
+        return;
+    }
+    if (strcmp(security, "plain-server") == 0) {
+        check(zmq_setsockopt(sock, ZMQ_PLAIN_SERVER, &on, sizeof on), "ZMQ_PLAIN_SERVER");
+    } else if (strcmp(security, "curve-server") == 0) {
+        check(zmq_setsockopt(sock, ZMQ_CURVE_SERVER, &on, sizeof on), "ZMQ_CURVE_SERVER");
+        set_text(ZMQ_CURVE_SECRETKEY, SERVER_KEYS[1]);
+    } else {
+        fail("there is no security %s", security);
+    }
+    set_text(ZMQ_ZAP_DOMAIN, "test");
+    user = "client";
+    pthread_t thread;
+    void *handler = zmq_socket(context, ZMQ_REP);
+    check(zmq_bind(handler, "inproc://zeromq.zap.01"), "zmq_bind of the ZAP handler");
+    if (pthread_create(&thread, NULL, judge, handler) != 0)
+        fail("no thread for the ZAP handler");
+    pthread_detach(thread);
+}
+
 static int type_of(const char *name)
 {
     static const char *const NAMES[] = {"PAIR",   "PUB",  "SUB",  "REQ",  "REP", "DEALER",
@@ -312,8 +404,8 @@ int main(int argc, char **argv)
     } ROLES[] = {{"ask", ask},         {"answer", answer},   {"send", send_all},
                  {"receive", receive_all}, {"publish", publish}, {"collect", collect}};
 
-    if (argc != 7) {
-        fprintf(stderr, "usage: peer TYPE bind|connect ENDPOINT ROLE COUNT SIZE\n");
+    if (argc != 8) {
+        fprintf(stderr, "usage: peer TYPE bind|connect ENDPOINT ROLE COUNT SIZE SECURITY\n");
         return 2;
     }
     type_name = argv[1];
@@ -322,7 +414,7 @@ int main(int argc, char **argv)
     alarm(90);
     setvbuf(stdout, NULL, _IOLBF, 0);
 
-    void *context = zmq_ctx_new();
+    context = zmq_ctx_new();
     sock = zmq_socket(context, type);
     if (!sock)
         check(-1, "zmq_socket");
@@ -336,6 +428,7 @@ int main(int argc, char **argv)
     if (type != ZMQ_PUB && type != ZMQ_SUB)
         check(zmq_setsockopt(sock, ZMQ_ROUTING_ID, peer_id, strlen(peer_id)), "ZMQ_ROUTING_ID");
 
+    secure(argv[7]);
     if (strcmp(argv[2], "bind") == 0) {
         char endpoint[256];
         size_t size = sizeof endpoint;

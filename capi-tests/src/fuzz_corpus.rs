@@ -77,7 +77,7 @@ const ENDPOINTS: [&[u8]; 12] = [
 ];
 
 /// A ZMTP 3.0 greeting.
-fn greeting(mechanism: &[u8], as_server: u8) -> Vec<u8> {
+pub fn greeting(mechanism: &[u8], as_server: u8) -> Vec<u8> {
     let mut bytes = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0];
     bytes.extend(mechanism);
     bytes.resize(32, 0);
@@ -86,7 +86,7 @@ fn greeting(mechanism: &[u8], as_server: u8) -> Vec<u8> {
     bytes
 }
 
-fn ready(socket_type: &[u8]) -> Vec<u8> {
+pub fn ready(socket_type: &[u8]) -> Vec<u8> {
     let mut body = b"\x05READY\x0bSocket-Type\x00\x00\x00".to_vec();
     body.push(socket_type.len() as u8);
     body.extend(socket_type);

@@ -19,6 +19,8 @@ pub struct Side<'a> {
     pub socket: &'a str,
     /// What it does: one of the roles of `peer.c`.
     pub role: &'a str,
+    /// How it secures the connection: one of the words of `peer.c`.
+    pub security: &'a str,
     /// The directory of the library it runs with.
     pub library: &'a Path,
 }
@@ -121,6 +123,7 @@ fn start(
     command
         .args([side.socket, how, endpoint, side.role])
         .args([load.messages.to_string(), load.longest.to_string()])
+        .arg(side.security)
         .env("LD_LIBRARY_PATH", side.library)
         .stdin(Stdio::piped())
         .stdout(writer.try_clone().expect("a pipe can be shared"))
@@ -160,6 +163,7 @@ fn program() -> &'static Path {
                 source.display().to_string(),
                 format!("-L{}", reference::library().display()),
                 "-lzmq".into(),
+                "-lpthread".into(),
             ],
         )]);
         program

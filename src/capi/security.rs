@@ -5,8 +5,14 @@ use std::{
     ptr, slice,
 };
 
+use zeroize::Zeroizing;
+
 use super::guard::guard;
-use crate::{error::Error, z85};
+use crate::{
+    error::{Error, Result},
+    z85,
+    zmtp::curve::SecretKey,
+};
 
 /// Encodes bytes, a multiple of 4, as text; dest_ takes 5 characters for each 4 bytes, and a zero byte.
 #[unsafe(no_mangle)]
@@ -62,8 +68,18 @@ pub unsafe extern "C" fn zmq_curve_keypair(
     z85_public_key_: *mut c_char,
     z85_secret_key_: *mut c_char,
 ) -> c_int {
-    let _ = (z85_public_key_, z85_secret_key_);
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if z85_public_key_.is_null() || z85_secret_key_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        let secret = SecretKey::generate()?;
+        // SAFETY: not null, so the caller gives room for 41 characters each.
+        unsafe {
+            put_key(z85_public_key_, &secret.public_key())?;
+            put_key(z85_secret_key_, &secret)?;
+        }
+        Ok(0)
+    })
 }
 
 /// Derives the public key of a secret one, both 40 characters of Z85 and a zero byte.
@@ -72,8 +88,33 @@ pub unsafe extern "C" fn zmq_curve_public(
     z85_public_key_: *mut c_char,
     z85_secret_key_: *const c_char,
 ) -> c_int {
-    let _ = (z85_public_key_, z85_secret_key_);
-    guard(|| Err(Error::ENOTSUP))
+    guard(|| {
+        if z85_public_key_.is_null() || z85_secret_key_.is_null() {
+            return Err(Error::EFAULT);
+        }
+        // SAFETY: not null, so the caller gives a string.
+        let text = unsafe { CStr::from_ptr(z85_secret_key_) };
+        let bytes = Zeroizing::new(z85::decode(text.to_bytes())?);
+        let key = <[u8; 32]>::try_from(&bytes[..]).map_err(|_| Error::EINVAL)?;
+        let public = SecretKey::from(key).public_key();
+        // SAFETY: not null, so the caller gives room for 41 characters.
+        unsafe { put_key(z85_public_key_, &public) }?;
+        Ok(0)
+    })
+}
+
+/// Writes a key as text that ends in a zero byte.
+///
+/// # Safety
+/// There is room for 41 characters.
+unsafe fn put_key(to: *mut c_char, key: &[u8; 32]) -> Result<()> {
+    let text = Zeroizing::new(z85::encode(key)?);
+    // SAFETY: 32 bytes make 40 characters, and there is room for one more.
+    unsafe {
+        ptr::copy_nonoverlapping(text.as_ptr().cast(), to, text.len());
+        *to.add(text.len()) = 0;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::{
 const CAPABILITIES: &[&CStr] = &[
     c"ipc",
     c"tipc",
+    c"curve",
     #[cfg(feature = "draft")]
     c"draft",
 ];

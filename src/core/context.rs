@@ -41,7 +41,7 @@ pub struct Context {
     lives: Arc<Lives>,
     /// Set each time when that is the case.
     over: Arc<OnceLock<Signal>>,
-    names: Names,
+    names: Arc<Names>,
     process: u32,
 }
 
@@ -73,7 +73,7 @@ impl Context {
             next_socket: AtomicU64::new(1),
             lives,
             over,
-            names: Names::default(),
+            names: Arc::default(),
             process: std::process::id(),
         })
     }
@@ -98,7 +98,7 @@ impl Context {
     }
 
     /// The inproc names.
-    pub fn names(&self) -> &Names {
+    pub fn names(&self) -> &Arc<Names> {
         &self.names
     }
 

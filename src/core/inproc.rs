@@ -10,10 +10,13 @@ use std::{
 
 use crate::{
     error::{Error, Result},
-    io::depths,
+    io::{Zap, depths},
     options::Options,
-    pipe::{self, Door, End, Event, Inbox, Peer},
+    pipe::{self, Door, End, Event, Far, Inbox, Peer},
 };
+
+/// Where the ZAP handler is bound (RFC 27).
+const ZAP: &[u8] = b"zeromq.zap.01";
 
 struct Bound {
     inbox: Arc<Inbox>,
@@ -164,5 +167,18 @@ impl Names {
             }
         }
         near
+    }
+}
+
+impl Zap for Names {
+    fn connect(&self, near: Arc<dyn Far>) -> Option<End> {
+        let inbox = self.state().bound.get(ZAP)?.inbox.clone();
+        let (ours, theirs) = pipe::pipe(0, 0);
+        let door = Door::new(inbox.clone());
+        let mut far = End::new(theirs, near, door.clone());
+        // It has no name.
+        far.set_peer(Arc::default());
+        inbox.push(Event::Attach(Box::new(far)));
+        Some(End::new(ours, door, Door::unknown()))
     }
 }

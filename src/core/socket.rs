@@ -119,7 +119,7 @@ impl Socket {
         &self.monitor
     }
 
-    fn names(&self) -> &Names {
+    fn names(&self) -> &Arc<Names> {
         self.context.names()
     }
 
@@ -307,6 +307,7 @@ impl Socket {
         Owner {
             inbox: self.inbox.clone(),
             observer: self.monitor.clone(),
+            zap: self.names().clone(),
             live: self.live.clone(),
         }
     }

@@ -10,6 +10,8 @@
 //!
 //! Answers to RFC 13, 15, 23 and 37.
 
+mod coded;
+
 use std::{
     cell::RefCell,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
@@ -31,17 +33,24 @@ const WRITE_MAX: usize = 256 * 1024;
 const TURN_MAX: usize = 1024 * 1024;
 /// What is encoded for a peer that doesn't take the pipe's bytes, before it is written (bytes).
 const ENCODE_MAX: usize = 64 * 1024;
-/// The longest command in the midst of messages: a topic may be as long as a message.
+/// What is kept for encoding from one batch to the next, for each thread (bytes).
+const ENCODE_KEEP: usize = 2 * 1024 * 1024;
+/// So often a connection is read before others have their turn.
 const READ_TURNS: usize = 8;
 
 /// What driving needs for the while, one for each thread.
+#[derive(Default)]
 struct Scratch {
     buffer: Vec<u8>,
     batch: Batch,
+    /// Takes turns with an engine's `out`.
+    out: Vec<u8>,
+    /// What is read of translated speech.
+    coded: Vec<u8>,
 }
 
 thread_local! {
-    static SCRATCH_PAD: RefCell<Scratch> = RefCell::new(Scratch { buffer: Vec::new(), batch: Batch::default() });
+    static SCRATCH_PAD: RefCell<Scratch> = RefCell::default();
     /// Messages that were sent, to be dropped when no lock is held: that may call the program.
     static SPENT: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
 }
@@ -54,6 +63,11 @@ pub fn drop_spent() {
             drop(messages);
         }
     });
+}
+
+/// Drops a message later, when no lock is held.
+pub(super) fn drop_later(message: Message) {
+    let _ = SPENT.try_with(|spent| spent.borrow_mut().push(message));
 }
 
 /// What speaks on the wire.
@@ -107,7 +121,8 @@ pub struct Engine {
     /// What is to be written before the pipe's next frame: commands, and what was encoded.
     out: Vec<u8>,
     out_at: usize,
-    /// For translated speech: what was read and not decoded yet.
+    /// For translated speech: what was read and not decoded yet. No more than [`SCRATCH`], or the
+    /// beginning of a frame that is longer, and nothing behind it.
     coded: Vec<u8>,
     large: Option<Large>,
     /// In the midst of a message from the peer.
@@ -213,7 +228,8 @@ impl Engine {
                     self.out.clear();
                     self.out_at = 0;
                     if self.out.capacity() > 1024 {
-                        self.out.shrink_to(256);
+                        scratch.out = std::mem::take(&mut self.out);
+                        scratch.out.shrink_to(ENCODE_KEEP);
                     }
                 }
                 let limit = if self.has_out() { 1 } else { WRITE_MAX };
@@ -244,6 +260,9 @@ impl Engine {
                         }
                     }
                     Gathered::Special => {
+                        if self.out.is_empty() {
+                            std::mem::swap(&mut self.out, &mut scratch.out);
+                        }
                         self.encode(rx);
                         credit |= rx.credit();
                         turn += self.out.len();
@@ -548,102 +567,6 @@ impl Engine {
                 let context = context.to_vec();
                 self.command(&Command::Pong { context: &context });
             }
-        }
-    }
-
-    fn read_coded(&mut self, tx: &mut Tx) -> Result<Read> {
-        let mut coded = std::mem::take(&mut self.coded);
-        let result = self.decode_all(tx, &mut coded);
-        self.coded = coded;
-        result
-    }
-
-    fn decode_all(&mut self, tx: &mut Tx, coded: &mut Vec<u8>) -> Result<Read> {
-        for _ in 0..READ_TURNS {
-            if !self.decode(tx, coded)? {
-                return Ok(Read::Stalled);
-            }
-            let old = coded.len();
-            coded.reserve(SCRATCH);
-            let spare = coded.spare_capacity_mut();
-            let piece = libc::iovec {
-                iov_base: spare.as_mut_ptr().cast(),
-                iov_len: spare.len(),
-            };
-            // SAFETY: spare capacity is ours to write.
-            match unsafe { socket::receive(self.fd(), &[piece]) }? {
-                // SAFETY: so many were written.
-                Moved::Bytes(bytes) => unsafe { coded.set_len(old + bytes) },
-                Moved::Blocked => {
-                    if coded.is_empty() {
-                        *coded = Vec::new();
-                    }
-                    return Ok(Read::All);
-                }
-                Moved::End => return Err(Error::EPIPE),
-            }
-            self.heard = true;
-        }
-        Ok(if self.decode(tx, coded)? {
-            Read::More
-        } else {
-            Read::Stalled
-        })
-    }
-
-    /// Decodes the whole frames at the start of `coded`. False if the pipe is full.
-    fn decode(&mut self, tx: &mut Tx, coded: &mut Vec<u8>) -> Result<bool> {
-        let (mut at, mut has_room) = (0, true);
-        let Speech::Coded(mut codec) = std::mem::replace(&mut self.speech, Speech::Bare) else {
-            return Ok(true);
-        };
-        let result = loop {
-            let header = match codec.parse(&coded[at..], self.limit) {
-                Ok(Some(header)) if at + header.frame_len() <= coded.len() => header,
-                Ok(_) => break Ok(()),
-                Err(error) => break Err(error),
-            };
-            if !self.inside && !tx.has_room() {
-                has_room = false;
-                break Ok(());
-            }
-            let body = &mut coded[at + header.header_len..at + header.frame_len()];
-            at += header.frame_len();
-            let (flags, range) = match codec.decode(&header, body) {
-                Ok(decoded) => decoded,
-                Err(failure) => break Err(failure.error()),
-            };
-            if let Err(error) = self.deliver(tx, flags, &body[range], &mut codec) {
-                break Err(error);
-            }
-        };
-        coded.drain(..at);
-        self.speech = Speech::Coded(codec);
-        result.map(|()| has_room)
-    }
-
-    fn deliver(
-        &mut self,
-        tx: &mut Tx,
-        flags: zmtp::Flags,
-        body: &[u8],
-        codec: &mut Codec,
-    ) -> Result<()> {
-        if !flags.command() {
-            self.inside = flags.more();
-            return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
-        }
-        match Command::parse(body) {
-            Ok(Command::Subscribe(topic)) => tx.write(Flags::SUBSCRIBE, &mut Source::Bytes(topic)),
-            Ok(Command::Cancel(topic)) => tx.write(Flags::CANCEL, &mut Source::Bytes(topic)),
-            Ok(Command::Ping { ttl, context }) => {
-                self.ttl = Some(ttl);
-                if self.out.len() < ENCODE_MAX {
-                    codec.encode_command(&Command::Pong { context }, &mut self.out);
-                }
-                Ok(())
-            }
-            _ => Ok(()),
         }
     }
 

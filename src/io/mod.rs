@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     options::{Options, SocketType},
-    pipe::{Depth, Inbox},
+    pipe::{Depth, End, Far, Inbox},
 };
 
 /// What a socket's pipe holds, outbound and inbound. Subscriptions are never conflated.
@@ -59,6 +59,13 @@ pub trait Observer: Send + Sync {
     fn event(&self, event: c_int, value: c_int, endpoint: &str);
 }
 
+/// The way to the ZAP handler (RFC 27).
+pub trait Zap: Send + Sync {
+    /// A pipe to the handler, without high-water marks; none if there is no handler. `near` is
+    /// told when there is an answer.
+    fn connect(&self, near: Arc<dyn Far>) -> Option<End>;
+}
+
 /// What a session or listener knows of its socket.
 #[derive(Clone)]
 pub struct Owner {
@@ -66,6 +73,8 @@ pub struct Owner {
     pub inbox: Arc<Inbox>,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+    /// Who is asked whether peers may come in.
+    pub zap: Arc<dyn Zap>,
     /// Held as long as there is something to be done for the socket.
     pub live: Live,
 }

@@ -14,6 +14,8 @@
 //! - Errors. Whoever meets one notes it and wakes the I/O thread, which alone ends connections,
 //!   makes them anew and reports events.
 
+mod zap;
+
 use std::{
     ffi::c_int,
     os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
@@ -40,7 +42,9 @@ use crate::{
     message::{Metadata, Source},
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
-    zmtp::{self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version},
+    zmtp::{
+        self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version, curve::ClientKeys,
+    },
 };
 
 /// Sends that follow each other faster than this are left to the I/O thread, which batches them.
@@ -74,6 +78,8 @@ struct Greeting {
     handshake: Option<Handshake>,
     out: Vec<u8>,
     out_at: usize,
+    /// The pipe to the ZAP handler, while its answer is awaited.
+    zap: Option<Box<End>>,
     /// It has failed, the peer was told, and will hang up.
     refused: bool,
 }
@@ -377,6 +383,14 @@ impl Session {
         }
     }
 
+    /// A listener is closed: if it is ours, we end unless the socket has our pipe.
+    pub(super) fn on_unlisten(&self, reactor: &mut Reactor, listener: &Arc<str>) {
+        let mut state = self.state();
+        if Arc::ptr_eq(&state.name, listener) && state.ends.is_none() {
+            state.finish(reactor);
+        }
+    }
+
     pub(super) fn on_resolved(self: &Arc<Self>, reactor: &mut Reactor, resolved: Result<Resolved>) {
         let mut state = self.state();
         if !matches!(state.phase, Phase::Rest) || state.step_alarm.is_some() {
@@ -386,6 +400,12 @@ impl Session {
             Ok((fd, done)) => state.connecting(self, reactor, fd, done),
             Err(_) => state.retry(self, reactor),
         }
+    }
+
+    pub(super) fn on_zap(self: &Arc<Self>, reactor: &mut Reactor) {
+        let mut state = self.state();
+        state.hear_zap(self, reactor, &[]);
+        state.go_on_greeting(self, reactor);
     }
 
     pub(super) fn on_alarm(self: &Arc<Self>, reactor: &mut Reactor, alarm: Alarm) {
@@ -731,6 +751,7 @@ impl State {
             handshake: Some(handshake),
             out,
             out_at: 0,
+            zap: None,
             refused: false,
         };
         self.phase = Phase::Greeting(greeting);
@@ -754,7 +775,15 @@ impl State {
                 username: security.plain_username.to_vec(),
                 password: security.plain_password.to_vec().into(),
             },
-            _ => Security::Null,
+            (Mechanism::Curve, true) => Security::CurveServer {
+                secret_key: (*security.curve_secret.bytes()).into(),
+            },
+            (Mechanism::Curve, false) => Security::CurveClient(ClientKeys {
+                server: *security.curve_server.bytes(),
+                public: *security.curve_public.bytes(),
+                secret: (*security.curve_secret.bytes()).into(),
+            }),
+            (Mechanism::Null, _) => Security::Null,
         };
         local.zap_domain = security.zap_domain.to_vec();
         local.zap_enforce_domain = security.enforce_zap_domain;
@@ -786,11 +815,25 @@ impl State {
                 Ok(Moved::End) => return self.lose(session, reactor, Error::EPIPE),
                 Err(error) => return self.lose(session, reactor, error),
             };
-            let Some(handshake) = greeting.handshake.take() else {
-                continue;
+            self.hear(session, reactor, &buffer[..bytes]);
+        }
+    }
+
+    /// Takes in what the peer says in the handshake.
+    fn hear(&mut self, session: &Arc<Session>, reactor: &mut Reactor, mut input: &[u8]) {
+        while !input.is_empty() {
+            let Phase::Greeting(greeting) = &mut self.phase else {
+                return;
             };
-            match handshake.on(&buffer[..bytes], &mut greeting.out) {
-                Ok((step, taken)) => self.step(session, reactor, step, &buffer[taken..bytes]),
+            // One that was refused may say what it likes.
+            let Some(handshake) = greeting.handshake.take() else {
+                return;
+            };
+            match handshake.on(input, &mut greeting.out) {
+                Ok((step, taken)) => {
+                    input = &input[taken..];
+                    self.step(session, reactor, step, input);
+                }
                 Err(failure) => return self.refuse(session, reactor, failure),
             }
         }
@@ -802,10 +845,9 @@ impl State {
         };
         match step {
             Step::More(handshake) => greeting.handshake = Some(handshake),
-            Step::AskZap(handshake, _) => match handshake.zap_no_handler(&mut greeting.out) {
-                Ok(step) => self.step(session, reactor, step, rest),
-                Err(failure) => self.refuse(session, reactor, failure),
-            },
+            Step::AskZap(handshake, request) => {
+                self.ask_zap(session, reactor, handshake, request, rest);
+            }
             Step::Refused(_, failure) => {
                 greeting.refused = true;
                 if let Some((event, value)) = failure.event() {

@@ -33,6 +33,8 @@ pub enum Command {
     Wake(Arc<Session>),
     /// The socket has closed its end; what was sent is to be delivered yet, for so long.
     Closed(Arc<Session>, Option<Duration>),
+    /// The ZAP handler may have answered.
+    Zap(Arc<Session>),
     /// What came of looking up the name of the address to connect to.
     Resolved(Arc<Session>, Result<Resolved>),
     /// Here is a new listener.
@@ -239,6 +241,11 @@ impl Reactor {
                     }
                 })
             }
+            Command::Zap(session) => self.protect(Entry::Session(session), |entry, reactor| {
+                if let Entry::Session(session) = entry {
+                    session.on_zap(reactor);
+                }
+            }),
             Command::Listen(listener) => {
                 let token = self.insert(Entry::Listener(listener.clone()));
                 listener.on_start(self, token);
@@ -246,6 +253,14 @@ impl Reactor {
             Command::Unlisten(listener) => {
                 if let Some(token) = listener.token() {
                     self.remove(token);
+                }
+                // What it has accepted and the socket doesn't know yet ends with it.
+                for entry in self.entries.clone().into_iter().flatten() {
+                    self.protect(entry, |entry, reactor| {
+                        if let Entry::Session(session) = entry {
+                            session.on_unlisten(reactor, listener.origin());
+                        }
+                    });
                 }
             }
             Command::Stop => return true,

@@ -8,7 +8,7 @@ mod content;
 mod metadata;
 mod part;
 
-use std::{ffi::c_void, mem::ManuallyDrop, ptr, slice, sync::Arc};
+use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice, sync::Arc};
 
 pub use content::{Body, FreeFn};
 pub use metadata::Metadata;
@@ -130,6 +130,22 @@ impl Message {
         // SAFETY: as promised to this function.
         let counted = ManuallyDrop::new(unsafe { Body::foreign(data, size, free, hint) }?);
         Ok(Message::of(Storage { counted }, Kind::COUNTED, 0))
+    }
+
+    /// A message whose body is a part of the vector. ENOMEM if there is no memory for its head.
+    pub fn of_vec(bytes: Vec<u8>, range: Range<usize>) -> Result<Message> {
+        unsafe extern "C" fn free(_: *mut c_void, hint: *mut c_void) {
+            // SAFETY: the hint is the vector that was boxed below, and comes once.
+            drop(unsafe { Box::from_raw(hint.cast::<Vec<u8>>()) });
+        }
+        let mut bytes = Box::new(bytes);
+        let body = &mut bytes[range];
+        let (data, size) = (body.as_mut_ptr(), body.len());
+        let hint = (&raw mut *bytes).cast();
+        // SAFETY: the body is the vector's, which is there until `free` is called.
+        let message = unsafe { Message::foreign(data, size, Some(free), hint) }?;
+        let _ = Box::into_raw(bytes);
+        Ok(message)
     }
 
     /// Whether this memory holds a message: not after it was closed, and not if it never was one.

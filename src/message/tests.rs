@@ -20,6 +20,15 @@ fn bodies_of_all_sizes_keep_their_bytes() {
 }
 
 #[test]
+fn a_part_of_a_vector_is_a_body() {
+    let mut message = Message::of_vec((0..100).collect(), 33..99).unwrap();
+    let mut copy = message.duplicate();
+    drop(message);
+    assert_eq!(copy.bytes(), (33..99).collect::<Vec<u8>>());
+    copy.close().unwrap();
+}
+
+#[test]
 fn closed_and_zeroed_memory_is_no_message() {
     let mut message = Message::copy_of(&[7; 100]).unwrap();
     assert_eq!(message.close(), Ok(()));

@@ -112,7 +112,7 @@ impl Options {
                 let key = (at.get)(self);
                 match out.len() {
                     32 => put_exact(out, key.bytes())?,
-                    _ => put_exact(out, &key.z85())?,
+                    _ => put_exact(out, &key.z85()?)?,
                 }
             }
             Kind::Custom { get, .. } | Kind::Computed { get, padded: false } => {

@@ -2,7 +2,10 @@
 
 use std::{ffi::c_int, fmt, hint::black_box, ops::Deref};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    z85,
+};
 
 /// The pointer and length given to zmq_setsockopt(3) or zmq_ctx_set_ext(3).
 #[derive(Clone, Copy, Debug)]
@@ -105,14 +108,9 @@ impl CurveKey {
             32 => self.0.copy_from_slice(value),
             40 | 41 => {
                 let text = value.split(|&b| b == 0).next().unwrap_or_default();
-                if text.is_empty() || text.len() % 5 != 0 {
-                    return Err(Error::EINVAL);
-                }
-                let mut key = self.clone();
-                for (group, bytes) in text.chunks_exact(5).zip(key.0.chunks_exact_mut(4)) {
-                    bytes.copy_from_slice(&z85_group(group)?.to_be_bytes());
-                }
-                *self = key;
+                let mut bytes = z85::decode(text)?;
+                self.0[..bytes.len()].copy_from_slice(&bytes);
+                wipe(&mut bytes);
             }
             _ => return Err(Error::EINVAL),
         }
@@ -120,16 +118,12 @@ impl CurveKey {
     }
 
     /// The key in Z85, with a NUL.
-    pub(super) fn z85(&self) -> [u8; 41] {
+    pub(super) fn z85(&self) -> Result<[u8; 41]> {
         let mut text = [0; 41];
-        for (group, bytes) in text.chunks_exact_mut(5).zip(self.0.chunks_exact(4)) {
-            let mut value = bytes.iter().fold(0, |value, &b| value << 8 | u32::from(b));
-            for letter in group.iter_mut().rev() {
-                *letter = Z85[value as usize % 85];
-                value /= 85;
-            }
-        }
-        text
+        let mut encoded = z85::encode(&self.0)?;
+        text[..40].copy_from_slice(&encoded);
+        wipe(&mut encoded);
+        Ok(text)
     }
 }
 
@@ -143,18 +137,6 @@ impl fmt::Debug for CurveKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
-}
-
-const Z85: &[u8; 85] =
-    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-
-fn z85_group(letters: &[u8]) -> Result<u32> {
-    let mut value = 0u64;
-    for letter in letters {
-        let digit = Z85.iter().position(|l| l == letter).ok_or(Error::EINVAL)?;
-        value = value * 85 + digit as u64;
-    }
-    u32::try_from(value).map_err(|_| Error::EINVAL)
 }
 
 /// Overwrites a secret; the optimiser must believe that someone looks at the result.
@@ -174,8 +156,8 @@ mod tests {
         let text = [b"HelloWorld".as_slice(), &[b'0'; 30]].concat();
         key.set(&text).unwrap();
         assert_eq!(key.0[..8], [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b]);
-        assert_eq!(key.z85()[..40], text);
-        assert_eq!(key.z85()[40], 0);
+        assert_eq!(key.z85().unwrap()[..40], text);
+        assert_eq!(key.z85().unwrap()[40], 0);
     }
 
     /// Lengths and letters that are no key leave the old one as it was.

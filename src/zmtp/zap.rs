@@ -109,6 +109,9 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// How many frames a reply has.
+    pub const FRAMES: usize = 7;
+
     /// Checks the seven frames of a reply, in the order in which libzmq does.
     ///
     /// # Errors

@@ -1,0 +1,529 @@
+//! What an attacker could do to libzmq once, by number: none of it works here.
+//!
+//! The attackers are bytes on TCP connections, or stand between two sockets. The victim is in the test's own process,
+//! so that what overflows there ends the test.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use capi_tests::{
+    fuzz_corpus::{greeting, ready},
+    zmq::{Context, Socket, curve_keypair},
+};
+
+const PUB: i32 = 1;
+const SUB: i32 = 2;
+const DEALER: i32 = 5;
+const PULL: i32 = 7;
+const PUSH: i32 = 8;
+const XPUB: i32 = 9;
+
+const RECONNECT_IVL: i32 = 18;
+const SUBSCRIBE: i32 = 6;
+const PLAIN_SERVER: i32 = 44;
+const CURVE_SERVER: i32 = 47;
+const CURVE_PUBLICKEY: i32 = 48;
+const CURVE_SECRETKEY: i32 = 49;
+const CURVE_SERVERKEY: i32 = 50;
+
+/// How long to wait for what has to happen, and for what must not (milliseconds).
+const LONG: i32 = 20_000;
+const SHORT: i32 = 300;
+
+/// One test at a time: some look at how much memory the process has.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A server's pair of keys, and a client's.
+struct Keys {
+    server: ([u8; 40], [u8; 40]),
+    client: ([u8; 40], [u8; 40]),
+}
+
+impl Keys {
+    fn new() -> Keys {
+        Keys {
+            server: curve_keypair(),
+            client: curve_keypair(),
+        }
+    }
+
+    fn serve(&self, socket: &Socket) {
+        socket.set_int(CURVE_SERVER, 1);
+        socket.set(CURVE_SECRETKEY, &self.server.1);
+    }
+
+    fn connect(&self, socket: &Socket) {
+        socket.set(CURVE_SERVERKEY, &self.server.0);
+        socket.set(CURVE_PUBLICKEY, &self.client.0);
+        socket.set(CURVE_SECRETKEY, &self.client.1);
+    }
+}
+
+fn raw(endpoint: &str) -> TcpStream {
+    let address = endpoint.strip_prefix("tcp://").expect("TCP");
+    let stream = TcpStream::connect(address).expect("the port is open");
+    stream
+        .set_nodelay(true)
+        .expect("an option that is always there");
+    stream
+}
+
+/// Sends bytes to somebody who may hang up meanwhile.
+fn throw(mut stream: &TcpStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
+}
+
+/// Reads until the peer hangs up; what it said. None if it doesn't, in good time.
+fn last_words(mut stream: &TcpStream) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    let deadline = Instant::now() + Duration::from_millis(LONG as u64);
+    loop {
+        let left = deadline.checked_duration_since(Instant::now())?;
+        let _ = stream.set_read_timeout(Some(left.max(Duration::from_millis(1))));
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer) {
+            Ok(0) => return Some(all),
+            Ok(bytes) => all.extend_from_slice(&buffer[..bytes]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return Some(all),
+        }
+    }
+}
+
+/// Reads at least so many bytes.
+fn hear(mut stream: &TcpStream, bytes: usize) -> Vec<u8> {
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(LONG as u64)));
+    let mut all = vec![0; bytes];
+    stream.read_exact(&mut all).expect("an answer");
+    all
+}
+
+/// A frame of a message: flags, length, body.
+fn frame(more: bool, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![2 | u8::from(more)];
+    bytes.extend((body.len() as u64).to_be_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+/// The memory that the process has, in bytes.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("statm");
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<usize>().ok());
+    4096 * pages.expect("a number of pages")
+}
+
+/// One frame as it comes over the wire, with its header.
+fn next_frame(mut from: &TcpStream) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 2];
+    from.read_exact(&mut bytes).ok()?;
+    let length = if bytes[0] & 2 == 0 {
+        usize::from(bytes[1])
+    } else {
+        bytes.resize(9, 0);
+        from.read_exact(&mut bytes[2..]).ok()?;
+        u64::from_be_bytes(*bytes[1..].first_chunk()?) as usize
+    };
+    let head = bytes.len();
+    bytes.resize(head + length, 0);
+    from.read_exact(&mut bytes[head..]).ok()?;
+    Some(bytes)
+}
+
+/// Passes a greeting on as it comes: each side waits for some of the other's.
+fn pass_greeting(mut from: &TcpStream, to: &TcpStream) -> Option<()> {
+    let mut left = 64;
+    while left > 0 {
+        let mut bytes = [0; 64];
+        let count = from
+            .read(&mut bytes[..left])
+            .ok()
+            .filter(|count| *count > 0)?;
+        throw(to, &bytes[..count]);
+        left -= count;
+    }
+    Some(())
+}
+
+/// Stands between a client and the server: `change` is given each of the client's frames after the greeting, with its
+/// number, and says what to pass on. Returns where to connect to.
+fn between(
+    server: &str,
+    mut change: impl FnMut(usize, Vec<u8>) -> Vec<u8> + Send + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("tcp://{}", listener.local_addr().expect("bound"));
+    let server = raw(server);
+    thread::spawn(move || {
+        let (client, _) = listener.accept().expect("a client");
+        client
+            .set_nodelay(true)
+            .expect("an option that is always there");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Some(bytes) = next_chunk(&server) {
+                    throw(&client, &bytes);
+                }
+                let _ = client.shutdown(Shutdown::Both);
+            });
+            let mut number = 0;
+            if pass_greeting(&client, &server).is_some() {
+                while let Some(bytes) = next_frame(&client) {
+                    throw(&server, &change(number, bytes));
+                    number += 1;
+                }
+            }
+            let _ = server.shutdown(Shutdown::Both);
+        });
+    });
+    endpoint
+}
+
+fn next_chunk(mut from: &TcpStream) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 65536];
+    let count = from.read(&mut bytes).ok().filter(|count| *count > 0)?;
+    bytes.truncate(count);
+    Some(bytes)
+}
+
+/// A secured socket must hang up on these bytes, and deliver nothing of them.
+fn is_refused(endpoint: &str, server: &Socket, bytes: &[u8]) {
+    let attacker = raw(endpoint);
+    throw(&attacker, bytes);
+    assert_eq!(server.recv(), None, "{bytes:?}");
+    assert!(last_words(&attacker).is_some(), "it listens to {bytes:?}");
+}
+
+/// What an attacker would have delivered.
+const SNEAKY: &[u8] = b"\x00\x06sneaky";
+
+// A greeting that names a weaker mechanism than the socket's was gone along with.
+#[test]
+fn cve_2014_7202_no_downgrade_to_a_weaker_mechanism() {
+    let _alone = alone();
+    let context = Context::new();
+    let keys = Keys::new();
+    let (curve, plain) = (context.socket(PULL, SHORT), context.socket(PULL, SHORT));
+    keys.serve(&curve);
+    plain.set_int(PLAIN_SERVER, 1);
+    let hello = b"\x04\x08\x05HELLO\x00\x00\x04\x09\x08INITIATE";
+    for (server, weaker) in [(curve, &[&b"NULL"[..], b"PLAIN"][..]), (plain, &[b"NULL"])] {
+        let endpoint = server.bind();
+        for mechanism in weaker {
+            for introduction in [&ready(b"PUSH")[..], hello] {
+                let bytes = [&greeting(mechanism, 0)[..], introduction, SNEAKY].concat();
+                is_refused(&endpoint, &server, &bytes);
+            }
+        }
+    }
+
+    // A client, too, tells nothing to a server that wants no encryption.
+    let client = context.socket(PUSH, LONG);
+    keys.connect(&client);
+    client.set_int(RECONNECT_IVL, -1);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    client.connect(&format!("tcp://{}", listener.local_addr().unwrap()));
+    assert!(client.send(b"a secret"));
+    let (server, _) = listener.accept().unwrap();
+    throw(
+        &server,
+        &[&greeting(b"NULL", 1)[..], &ready(b"PULL")].concat(),
+    );
+    let said = last_words(&server).expect("the client hangs up");
+    assert!(said.len() <= 64, "more than a greeting: {said:?}");
+}
+
+// What was encrypted for the server could be sent to it again, by anybody who had seen it.
+#[test]
+fn cve_2014_7203_nothing_can_be_replayed() {
+    let _alone = alone();
+    let context = Context::new();
+    let keys = Keys::new();
+    let server = context.socket(PULL, SHORT);
+    keys.serve(&server);
+    let endpoint = server.bind();
+
+    // Each of the client's frames is kept; its second message is passed on twice.
+    let client = context.socket(PUSH, LONG);
+    keys.connect(&client);
+    client.set_int(RECONNECT_IVL, -1);
+    let (keep, kept) = mpsc::channel();
+    let middle = between(&endpoint, move |number, bytes| {
+        let _ = keep.send(bytes.clone());
+        // Before it: HELLO, INITIATE, and the first message.
+        bytes.repeat(if number == 3 { 2 } else { 1 })
+    });
+    client.connect(&middle);
+    assert!(client.send(b"1") && client.send(b"2"));
+    server.set_int(27, LONG);
+    assert_eq!(server.recv().as_deref(), Some(&b"1"[..]));
+    assert_eq!(server.recv().as_deref(), Some(&b"2"[..]));
+    server.set_int(27, SHORT);
+    assert_eq!(server.recv(), None);
+    // The connection is over: nothing else comes in by it.
+    client.send(b"3");
+    assert_eq!(server.recv(), None);
+
+    // All that the client has said, said again on a connection of the attacker's own.
+    let frames: Vec<Vec<u8>> = kept.try_iter().collect();
+    assert!(frames.len() >= 4);
+    let all = [greeting(b"CURVE", 0), frames.concat()].concat();
+    is_refused(&endpoint, &server, &all);
+}
+
+// The headers of older versions led past all security.
+#[test]
+fn cve_2014_9721_older_versions_do_not_bypass_security() {
+    let _alone = alone();
+    let context = Context::new();
+    let keys = Keys::new();
+    let (curve, plain) = (context.socket(PULL, SHORT), context.socket(PULL, SHORT));
+    keys.serve(&curve);
+    plain.set_int(PLAIN_SERVER, 1);
+    let signature = b"\xff\0\0\0\0\0\0\0\x01\x7f";
+    for server in [curve, plain] {
+        let endpoint = server.bind();
+        // ZMTP 1, without and with a signature; and 2, with a routing id that is a frame of its own version.
+        is_refused(&endpoint, &server, b"\x01\x00\x08\x00sneaky\x00");
+        for (revision, routing_id) in [(0, &b"\x01\x00"[..]), (1, b"\x00\x00")] {
+            let old = [&signature[..], &[revision, 8], routing_id, SNEAKY].concat();
+            is_refused(&endpoint, &server, &old);
+        }
+    }
+}
+
+// A length near 2^64 overflowed the sum that it was checked with.
+#[test]
+fn cve_2019_6250_lengths_do_not_overflow() {
+    let _alone = alone();
+    let context = Context::new();
+    let server = context.socket(PULL, LONG);
+    let endpoint = server.bind();
+    for length in [
+        u64::MAX,
+        u64::MAX - 8,
+        u64::MAX - 0xffff,
+        i64::MAX as u64,
+        1 << 62,
+    ] {
+        for flags in [2, 3, 6] {
+            for before in [&b""[..], b"\x01\x03abc"] {
+                let attacker = raw(&endpoint);
+                let mut bytes = [&greeting(b"NULL", 0)[..], &ready(b"PUSH"), before].concat();
+                bytes.push(flags);
+                bytes.extend(length.to_be_bytes());
+                bytes.resize(bytes.len() + 70_000, b'A');
+                throw(&attacker, &bytes);
+                assert!(last_words(&attacker).is_some(), "{length:x}");
+            }
+        }
+    }
+    let client = context.socket(PUSH, LONG);
+    client.connect(&endpoint);
+    assert!(client.send(b"well"));
+    assert_eq!(server.recv().as_deref(), Some(&b"well"[..]));
+}
+
+// An INITIATE longer than what libzmq itself would send overflowed the stack. So might have the other commands.
+#[test]
+fn cve_2019_13132_handshake_commands_do_not_overflow() {
+    let _alone = alone();
+    let context = Context::new();
+    let keys = Keys::new();
+    let server = context.socket(PULL, SHORT);
+    keys.serve(&server);
+    let endpoint = server.bind();
+    for changed in [0, 1] {
+        for more in [1, 300, 5000, 100_000, 900_000] {
+            let client = context.socket(PUSH, LONG);
+            keys.connect(&client);
+            client.set_int(RECONNECT_IVL, -1);
+            let (tell, told) = mpsc::channel();
+            let middle = between(&endpoint, move |number, bytes| {
+                if number != changed {
+                    return bytes;
+                }
+                let _ = tell.send(());
+                let head = if bytes[0] & 2 == 0 { 2 } else { 9 };
+                let mut long = frame(false, &[&bytes[head..], &vec![b'A'; more]].concat());
+                long[0] |= 4;
+                long
+            });
+            client.connect(&middle);
+            assert!(client.send(b"sneaky"));
+            let patience = Duration::from_millis(LONG as u64);
+            assert_eq!(told.recv_timeout(patience), Ok(()), "it comes to that");
+            assert_eq!(server.recv(), None, "command {changed}, {more} more");
+        }
+    }
+    let client = context.socket(PUSH, LONG);
+    keys.connect(&client);
+    client.connect(&endpoint);
+    server.set_int(27, LONG);
+    assert!(client.send(b"well"));
+    assert_eq!(server.recv().as_deref(), Some(&b"well"[..]));
+}
+
+// Connections that never got further than TCP took part in the socket's turns, and messages for others went to them.
+#[test]
+fn cve_2020_15166_raw_connections_do_not_starve_others() {
+    let _alone = alone();
+    let context = Context::new();
+    let keys = Keys::new();
+    let server = context.socket(DEALER, LONG);
+    keys.serve(&server);
+    let endpoint = server.bind();
+    let idle: Vec<TcpStream> = (0..20).map(|_| raw(&endpoint)).collect();
+    for (i, connection) in idle.iter().enumerate() {
+        // Some say nothing, some begin a greeting, some wait for WELCOME.
+        throw(connection, &greeting(b"CURVE", 0)[..[0, 5, 64][i % 3]]);
+    }
+    hear(&idle[2], 64);
+    let client = context.socket(DEALER, LONG);
+    keys.connect(&client);
+    client.connect(&endpoint);
+    for n in 0..100_u32 {
+        assert!(client.send(&n.to_be_bytes()));
+        assert_eq!(server.recv().as_deref(), Some(&n.to_be_bytes()[..]));
+        assert!(server.send(&n.to_be_bytes()));
+        assert_eq!(client.recv().as_deref(), Some(&n.to_be_bytes()[..]));
+    }
+    // Nor do they hold up the end.
+    let began = Instant::now();
+    drop((client, server, context));
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+// What had come of a message when the server hung up was never freed (GHSA-wfr2-29gj-5w87).
+#[test]
+fn cve_2021_20234_unfinished_messages_do_not_leak() {
+    const ROUNDS: usize = 60;
+    let _alone = alone();
+    let context = Context::new();
+    let client = context.socket(PULL, SHORT);
+    client.set_int(RECONNECT_IVL, 1);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    client.connect(&format!("tcp://{}", listener.local_addr().unwrap()));
+    let part = vec![b'A'; 1 << 20];
+    let mut before = 0;
+    for round in 0..ROUNDS {
+        if round == 10 {
+            before = resident();
+        }
+        let (server, _) = listener.accept().unwrap();
+        throw(&server, &[greeting(b"NULL", 0), ready(b"PUSH")].concat());
+        // A whole part, then less than the next one's length says.
+        throw(&server, &frame(true, &part));
+        let rest = frame(false, &part);
+        throw(&server, &rest[..rest.len() / 2]);
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < ROUNDS / 4 * part.len(), "{grown} bytes");
+    assert_eq!(client.recv(), None);
+}
+
+// Two messages of ZMTP 1 beyond the size of a buffer made libzmq write behind it (GHSA-fc3w-qxf5-7hp6).
+#[test]
+fn cve_2021_20235_large_messages_of_zmtp_1() {
+    let _alone = alone();
+    let context = Context::new();
+    let server = context.socket(PULL, LONG);
+    let endpoint = server.bind();
+    for size in [8191, 8192, 8193, 20_000, 65_536, 300_000] {
+        for chunk in [1000, 8193, 1 << 20] {
+            let attacker = raw(&endpoint);
+            let mut bytes = b"\x01\x00".to_vec();
+            for i in 0..3 {
+                bytes.push(0xff);
+                bytes.extend((size as u64 + 1).to_be_bytes());
+                bytes.push(0);
+                bytes.resize(bytes.len() + size, b'a' + i);
+            }
+            bytes
+                .chunks(chunk)
+                .for_each(|chunk| throw(&attacker, chunk));
+            for i in 0..3 {
+                assert!(server.recv().is_some_and(|got| got == vec![b'a' + i; size]));
+            }
+        }
+    }
+    // Lengths that make no sense: none, and more than there can be.
+    for length in [0, u64::MAX, 1 << 63] {
+        let attacker = raw(&endpoint);
+        throw(&attacker, b"\x01\x00\xff");
+        throw(&attacker, &length.to_be_bytes());
+        throw(&attacker, &[b'A'; 20_000]);
+        assert!(last_words(&attacker).is_some(), "{length:x}");
+    }
+}
+
+// A subscription to a long topic was removed by a recursion as deep (GHSA-qq65-x72m-9wr8).
+#[test]
+fn cve_2021_20236_long_topics_do_not_overflow_the_stack() {
+    let _alone = alone();
+    let context = Context::new();
+    let topic = vec![b'A'; 4 << 20];
+    for socket_type in [PUB, XPUB] {
+        let server = context.socket(socket_type, LONG);
+        let endpoint = server.bind();
+        for again in [&[0][..], &[]] {
+            let attacker = raw(&endpoint);
+            throw(&attacker, &[greeting(b"NULL", 0), ready(b"SUB")].concat());
+            throw(&attacker, &frame(false, &[&[1], &topic[..]].concat()));
+            // Given up in so many words, or by hanging up.
+            for first in again {
+                throw(&attacker, &frame(false, &[&[*first], &topic[..]].concat()));
+            }
+            if socket_type == XPUB {
+                assert!(server.recv().is_some_and(|got| got[0] == 1));
+                drop(attacker);
+                assert!(server.recv().is_some_and(|got| got[0] == 0));
+            }
+        }
+        // It goes on.
+        let client = context.socket(SUB, LONG);
+        client.set(SUBSCRIBE, b"A");
+        client.connect(&endpoint);
+        client.set_int(27, 10);
+        let began = Instant::now();
+        while client.recv().is_none() {
+            assert!(server.send(b"A"));
+            assert!(began.elapsed() < Duration::from_secs(20));
+        }
+    }
+}
+
+// Messages to a PUB, which receives none, were kept for ever (GHSA-4p5v-h92w-6wxw).
+#[test]
+fn cve_2021_20237_messages_to_a_publisher_do_not_leak() {
+    const COUNT: usize = 2000;
+    let _alone = alone();
+    let context = Context::new();
+    let server = context.socket(PUB, LONG);
+    let endpoint = server.bind();
+    let attacker = raw(&endpoint);
+    throw(&attacker, &[greeting(b"NULL", 0), ready(b"SUB")].concat());
+    let message = frame(false, &vec![b'A'; 64 * 1024]);
+    let mut before = 0;
+    for n in 0..COUNT {
+        if n == COUNT / 10 {
+            before = resident();
+        }
+        throw(&attacker, &message);
+        // The publisher's calls take what has come.
+        assert!(server.send(b""));
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < COUNT / 4 * message.len(), "{grown} bytes");
+}
