@@ -3,8 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`header`] | the generator of `include/zmq.h` |
-//! | [`library`] | where the library under test is, brought up to date |
-//! | [`paths`] | where the library under test, the header and upstream's tree are |
+//! | [`library`] | where the library under test, the header and upstream's tree are |
 //! | [`compile`] | C and C++ compiled only when something changed |
 //! | [`peers`] | two processes with a library each, in a conversation |
 //! | [`process`] | a program run in a process group of its own, under a time limit |
@@ -19,7 +18,6 @@ pub mod compile;
 pub mod fuzz_corpus;
 pub mod header;
 pub mod library;
-pub mod paths;
 pub mod peers;
 pub mod process;
 pub mod reference;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use capi_tests::peers::{self, Load, Side};
-use capi_tests::{paths, reference};
+use capi_tests::{library, reference};
 
 const MIXED: Load = Load {
     messages: 60,
@@ -19,8 +19,8 @@ const HUGE: Load = Load {
 /// Runs the conversation of `one` with `other`, both given as socket type and role, in all its variants.
 fn interoperate(one: (&str, &str), other: (&str, &str), load: Load) {
     let libraries = [
-        (paths::library(), reference::library()),
-        (reference::library(), paths::library()),
+        (library::directory(), reference::library()),
+        (reference::library(), library::directory()),
     ];
     let scratch = Scratch::new();
     for (ours, theirs) in libraries {
