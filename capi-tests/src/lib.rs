@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`api`] | the C API of a given library, called without C |
 //! | [`header`] | the generator of `include/zmq.h` |
 //! | [`library`] | where the library under test, the header and upstream's tree are |
 //! | [`compile`] | C and C++ compiled only when something changed |
@@ -14,6 +15,7 @@
 //! `LIBZMQ_DIR` names a directory with another `libzmq.so.5` to test instead of the one built here, `LIBZMQ_INCLUDE`
 //! one with another `zmq.h` to compile against.
 
+pub mod api;
 pub mod compile;
 pub mod fuzz_corpus;
 pub mod header;

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{self, End};
@@ -222,7 +223,12 @@ pub fn run(program: &Program, round: usize) -> Outcome {
         return Outcome::Failed(format!("{}: {error}", dir.display()));
     }
     let binary = directory().join("bin").join(&program.name);
-    let (end, output) = process::run(&binary, &dir, library::directory(), program.limit);
+    let (end, output) = process::run(
+        &mut Command::new(&binary),
+        &dir,
+        library::directory(),
+        program.limit,
+    );
     let _ = fs::remove_dir_all(&dir);
     let reason = match end {
         End::Code(0) => return Outcome::Passed,
