@@ -108,10 +108,10 @@ macro_rules! functions {
                 // SAFETY: promised.
                 unsafe {
                     Functions {
-                        $($name: std::mem::transmute::<*mut c_void, _>(symbol(
-                            library,
-                            concat!("zmq_", stringify!($name)),
-                        )),)*
+                        $($name: std::mem::transmute::<
+                            *mut c_void,
+                            unsafe extern "C" fn($($argument),*) -> $result,
+                        >(symbol(library, concat!("zmq_", stringify!($name)))),)*
                     }
                 }
             }

@@ -13,6 +13,9 @@ fn errno<T: std::fmt::Debug>(result: Result<T>) -> i32 {
     result.expect_err("it should have failed").0
 }
 
+/// A call on a socket, and its errno.
+type Call = fn(Socket) -> i32;
+
 /// Handles of what was closed are known as such.
 pub fn stale_handles() {
     let library = Library::under_test();
@@ -21,7 +24,7 @@ pub fn stale_handles() {
         let socket = context.socket(kind);
         socket.bind_any("tcp");
         socket.close().expect("closed");
-        let calls: [(&str, fn(Socket) -> i32); 13] = [
+        let calls: [(&str, Call); 13] = [
             ("close", |s| errno(s.close())),
             ("send", |s| errno(s.send(b"", DONTWAIT))),
             ("recv", |s| errno(s.recv(DONTWAIT))),
