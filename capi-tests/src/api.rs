@@ -46,8 +46,12 @@ pub mod consts {
     pub const PLAIN_SERVER: c_int = 44;
     pub const CURVE_SERVER: c_int = 47;
     pub const CURVE_SECRETKEY: c_int = 49;
+    pub const HANDSHAKE_IVL: c_int = 66;
+    pub const SOCKS_PROXY: c_int = 68;
     pub const HEARTBEAT_IVL: c_int = 75;
     pub const HEARTBEAT_TIMEOUT: c_int = 77;
+    pub const SOCKS_USERNAME: c_int = 99;
+    pub const SOCKS_PASSWORD: c_int = 100;
 
     pub const MAX_SOCKETS: c_int = 2;
 
