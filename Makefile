@@ -50,7 +50,7 @@ test: all
 	{ $(TESTS); } 2>&1 | awk "$$COUNT"
 
 demo: all
-	c-examples/demo.sh
+	c-examples/demo.sh $(TARGET) include
 
 relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
 

@@ -2,9 +2,9 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`api`] | the C API of a given library, called without C |
 //! | [`header`] | the generator of `include/zmq.h` |
-//! | [`library`] | where the library under test is, brought up to date |
-//! | [`paths`] | where the library under test, the header and upstream's tree are |
+//! | [`library`] | where the library under test, the header and upstream's tree are |
 //! | [`compile`] | C and C++ compiled only when something changed |
 //! | [`peers`] | two processes with a library each, in a conversation |
 //! | [`process`] | a program run in a process group of its own, under a time limit |
@@ -16,11 +16,11 @@
 //! `LIBZMQ_DIR` names a directory with another `libzmq.so.5` to test instead of the one built here, `LIBZMQ_INCLUDE`
 //! one with another `zmq.h` to compile against.
 
+pub mod api;
 pub mod compile;
 pub mod fuzz_corpus;
 pub mod header;
 pub mod library;
-pub mod paths;
 pub mod peers;
 pub mod process;
 pub mod reference;

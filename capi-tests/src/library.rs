@@ -1,9 +1,10 @@
-//! Finds the library under test and the sources it is compared with.
+//! Where things are: the workspace, the library under test, upstream's tree.
 //!
-//! The library is built once for each test process, by the same command as `make` uses, so that a test never looks at
-//! a stale one.
+//! The library is brought up to date once for each test process, by the same command as `make` uses, so that no test
+//! runs against yesterday's.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
     os::unix,
@@ -45,9 +46,14 @@ pub fn upstream() -> &'static Path {
     &UPSTREAM
 }
 
-/// The directory of the library: `libzmq.so`, its link `libzmq.so.5`, and `libzmq.a`.
-pub fn directory() -> &'static Path {
-    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+/// The directory of the `zmq.h` to compile against: `LIBZMQ_INCLUDE`, or else ours.
+pub fn include() -> PathBuf {
+    named("LIBZMQ_INCLUDE").unwrap_or_else(|| root().join("include"))
+}
+
+/// The directory of our own library: `libzmq.so`, its link `libzmq.so.5`, and `libzmq.a`.
+pub fn own() -> &'static Path {
+    static OWN: LazyLock<PathBuf> = LazyLock::new(|| {
         cargo(["build", "--release", "--package", "libzmq"]);
         let directory = target().join("release");
         let link = directory.join("libzmq.so.5");
@@ -61,17 +67,26 @@ pub fn directory() -> &'static Path {
         fs::rename(new, link).expect("libzmq.so.5");
         directory
     });
+    &OWN
+}
+
+/// The directory of the library under test, with its `libzmq.so.5`: `LIBZMQ_DIR`, or else our own.
+pub fn directory() -> &'static Path {
+    static DIRECTORY: LazyLock<PathBuf> =
+        LazyLock::new(|| named("LIBZMQ_DIR").unwrap_or_else(|| own().into()));
     &DIRECTORY
 }
 
-/// The library under test.
-pub fn shared() -> PathBuf {
-    directory().join("libzmq.so.5")
+/// The directory that an environment variable names, if it is set.
+fn named(variable: &str) -> Option<PathBuf> {
+    let directory = env::var_os(variable)?;
+    let directory = Path::new(&directory).canonicalize();
+    Some(directory.unwrap_or_else(|error| panic!("{variable}: {error}")))
 }
 
 /// Runs cargo in the workspace, and returns what it prints.
 pub fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> String {
-    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
     run(Command::new(cargo).args(arguments).current_dir(root()))
 }
 

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::process::{End, Group};
-use crate::{compile, paths, reference};
+use crate::{compile, library, reference};
 
 const LIMIT: Duration = Duration::from_secs(100);
 
@@ -147,7 +147,7 @@ fn start(
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let dir = paths::target().join("capi-tests/peers");
+        let dir = library::target().join("capi-tests/peers");
         let _lock = compile::lock(&dir);
         let program = dir.join("peer");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/peer.c");
@@ -159,7 +159,7 @@ fn program() -> &'static Path {
                 "-O2".into(),
                 "-Wall".into(),
                 "-Wextra".into(),
-                format!("-I{}", paths::include().display()),
+                format!("-I{}", library::include().display()),
                 source.display().to_string(),
                 format!("-L{}", reference::library().display()),
                 "-lzmq".into(),

@@ -63,18 +63,17 @@ fn end(status: ExitStatus) -> End {
     }
 }
 
-/// Runs `program` in the directory `dir` with the libraries of `library`, for at most `limit`.
+/// Runs a command in the directory `dir` with the libraries of `library`, for at most `limit`.
 ///
 /// What it writes goes through a file beside `dir`, so that a program that writes much never waits for its reader.
 /// Returns how it ended and what it wrote, its standard output and error together in the order written.
-pub fn run(program: &Path, dir: &Path, library: &Path, limit: Duration) -> (End, String) {
+pub fn run(command: &mut Command, dir: &Path, library: &Path, limit: Duration) -> (End, String) {
     let log = dir.with_extension("log");
     let open = || File::options().append(true).create(true).open(&log);
     let (out, err) = match (open(), open()) {
         (Ok(out), Ok(err)) => (out, err),
         (Err(error), _) | (_, Err(error)) => return (End::TimedOut, error.to_string()),
     };
-    let mut command = Command::new(program);
     command
         .current_dir(dir)
         .env("LD_LIBRARY_PATH", library)
@@ -82,7 +81,7 @@ pub fn run(program: &Path, dir: &Path, library: &Path, limit: Duration) -> (End,
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err);
-    let end = match Group::start(&mut command) {
+    let end = match Group::start(command) {
         Ok(mut group) => group.wait_until(Instant::now() + limit),
         Err(error) => return (End::TimedOut, error.to_string()),
     };

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::{compile, paths, upstream};
+use crate::{compile, library, upstream};
 
 /// The directory that holds the reference's `libzmq.so` and `libzmq.so.5`, built on first use.
 ///
@@ -17,9 +17,9 @@ pub fn library() -> &'static std::path::Path {
 }
 
 fn build() -> PathBuf {
-    let dir = paths::target().join("reference");
+    let dir = library::target().join("reference");
     let _lock = compile::lock(&dir);
-    let source = paths::vendor().join("src");
+    let source = library::upstream().join("src");
 
     // One translation unit: most of the time would go into reading the same headers again for each of its hundred files.
     let mut names: Vec<String> = fs::read_dir(&source)

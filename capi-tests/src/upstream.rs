@@ -5,10 +5,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{self, End};
-use crate::{compile, fuzz_corpus, paths};
+use crate::{compile, fuzz_corpus, library};
 
 /// Upstream's is ten seconds for most, but the machine may be busy. It is above the minute after which most programs
 /// give up by themselves.
@@ -50,7 +51,7 @@ pub fn programs() -> Vec<Program> {
     let mut listed: Vec<&str> = programs.iter().map(|program| &*program.name).collect();
     listed.extend(&left_out);
     listed.sort_unstable();
-    let mut present: Vec<String> = fs::read_dir(paths::vendor().join("tests"))
+    let mut present: Vec<String> = fs::read_dir(library::upstream().join("tests"))
         .expect("upstream has tests")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|name| Some(name.strip_suffix(".cpp")?.to_string()))
@@ -181,7 +182,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
     };
     compile::run_all(&[compile::archive(&common, archived)]);
 
-    let library = paths::linked();
+    let library = library::own();
     let library = library.display();
     let steps: Vec<compile::Step> = programs
         .iter()
@@ -222,7 +223,12 @@ pub fn run(program: &Program, round: usize) -> Outcome {
         return Outcome::Failed(format!("{}: {error}", dir.display()));
     }
     let binary = directory().join("bin").join(&program.name);
-    let (end, output) = process::run(&binary, &dir, paths::library(), program.limit);
+    let (end, output) = process::run(
+        &mut Command::new(&binary),
+        &dir,
+        library::directory(),
+        program.limit,
+    );
     let _ = fs::remove_dir_all(&dir);
     let reason = match end {
         End::Code(0) => return Outcome::Passed,
@@ -236,7 +242,7 @@ pub fn run(program: &Program, round: usize) -> Outcome {
 }
 
 fn directory() -> PathBuf {
-    paths::target().join("capi-tests")
+    library::target().join("capi-tests")
 }
 
 fn own(name: &str) -> PathBuf {
@@ -247,7 +253,7 @@ fn own(name: &str) -> PathBuf {
 /// upstream's header.
 fn plant_tree(tree: &Path) -> PathBuf {
     for name in ["tests", "src", "external/unity"] {
-        let (from, to) = (paths::vendor().join(name), tree.join(name));
+        let (from, to) = (library::upstream().join(name), tree.join(name));
         fs::create_dir_all(&to).expect("the build directory can be written");
         for entry in fs::read_dir(from)
             .expect("upstream's tree can be read")
@@ -256,7 +262,7 @@ fn plant_tree(tree: &Path) -> PathBuf {
             link(&entry.path(), &to.join(entry.file_name()));
         }
     }
-    link(&paths::include(), &tree.join("include"));
+    link(&library::include(), &tree.join("include"));
     tree.join("tests")
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use capi_tests::peers::{self, Load, Side};
-use capi_tests::{paths, reference};
+use capi_tests::{library, reference};
 
 const MIXED: Load = Load {
     messages: 60,
@@ -24,8 +24,8 @@ const MANY: Load = Load {
 /// Runs the conversation of `one` with `other`, both given as socket type and role, in all its variants.
 fn interoperate(one: (&str, &str), other: (&str, &str), load: Load) {
     let libraries = [
-        (paths::library(), reference::library()),
-        (reference::library(), paths::library()),
+        (library::directory(), reference::library()),
+        (reference::library(), library::directory()),
     ];
     let scratch = Scratch::new();
     for (ours, theirs) in libraries {

@@ -16,6 +16,7 @@ mod session;
 mod socket;
 mod tcp;
 mod thread;
+mod tunnel;
 
 use std::{
     ffi::c_int,

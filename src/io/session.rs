@@ -34,6 +34,7 @@ use super::{
     socket::{self, Moved},
     tcp,
     thread::{Command, Interest, Io, Reactor, TimerId, with_signals_blocked},
+    tunnel::{self, Tunnel},
 };
 use crate::{
     consts,
@@ -67,6 +68,8 @@ enum Phase {
     /// There is no connection: it waits to begin, for a name, or to try again.
     Rest,
     Connecting(OwnedFd),
+    /// A proxy is asked for the connection.
+    Tunnelling(Tunnel),
     Greeting(Greeting),
     Steady(Box<Engine>),
     Over,
@@ -326,6 +329,7 @@ impl Session {
         let mut state = self.state();
         match &state.phase {
             Phase::Connecting(_) => state.finish_connect(self, reactor),
+            Phase::Tunnelling(_) => state.go_on_tunnelling(self, reactor),
             Phase::Greeting(_) => state.go_on_greeting(self, reactor),
             Phase::Steady(_) => {
                 if writable {
@@ -435,7 +439,7 @@ impl Session {
             Alarm::TooLong => {
                 state.step_alarm = None;
                 match state.phase {
-                    Phase::Connecting(_) => {
+                    Phase::Connecting(_) | Phase::Tunnelling(_) => {
                         state.drop_connection(reactor);
                         state.retry(self, reactor);
                     }
@@ -616,6 +620,11 @@ impl State {
         let Origin::Connect(endpoint) = &self.origin else {
             return;
         };
+        let proxy = tunnel::proxy(&self.options).map(Endpoint::Tcp);
+        let endpoint = match (endpoint, &proxy) {
+            (Endpoint::Tcp(_), Some(proxy)) => proxy,
+            _ => endpoint,
+        };
         let started = match endpoint {
             Endpoint::Ipc(ipc) => ipc::connect(ipc),
             Endpoint::Tcp(tcp) if tcp::is_numeric(tcp) => tcp::connect(tcp, &self.options),
@@ -683,11 +692,10 @@ impl State {
             Ok(Some(error)) | Err(error) => Err(error.into()),
         };
         match connected {
-            Ok(()) => {
-                self.interval = -1;
-                self.event(consts::ZMQ_EVENT_CONNECTED, fd.as_raw_fd());
-                self.begin_handshake(session, reactor, fd);
+            Ok(()) if tunnel::proxy(&self.options).is_some() => {
+                self.begin_tunnelling(session, reactor, fd)
             }
+            Ok(()) => self.connected(session, reactor, fd),
             Err(error) => {
                 self.unwatch(reactor, &fd);
                 self.event(consts::ZMQ_EVENT_CLOSED, fd.as_raw_fd());
@@ -699,6 +707,40 @@ impl State {
                 self.retry(session, reactor);
             }
         }
+    }
+
+    fn begin_tunnelling(&mut self, session: &Arc<Session>, reactor: &mut Reactor, fd: OwnedFd) {
+        let Origin::Connect(Endpoint::Tcp(peer)) = &self.origin else {
+            return self.connected(session, reactor, fd);
+        };
+        self.phase = Phase::Tunnelling(Tunnel::new(fd, peer, &self.options));
+        self.limit_handshake(session, reactor);
+        self.go_on_tunnelling(session, reactor);
+    }
+
+    fn go_on_tunnelling(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
+        let Phase::Tunnelling(tunnel) = &mut self.phase else {
+            return;
+        };
+        match tunnel.go_on() {
+            Ok(Some(interest)) => self.set_interest(session, interest),
+            Ok(None) => {
+                if let Phase::Tunnelling(tunnel) = std::mem::replace(&mut self.phase, Phase::Rest) {
+                    reactor.cancel_alarm(self.step_alarm.take());
+                    self.connected(session, reactor, tunnel.into_fd());
+                }
+            }
+            Err(_) => {
+                self.drop_connection(reactor);
+                self.retry(session, reactor);
+            }
+        }
+    }
+
+    fn connected(&mut self, session: &Arc<Session>, reactor: &mut Reactor, fd: OwnedFd) {
+        self.interval = -1;
+        self.event(consts::ZMQ_EVENT_CONNECTED, fd.as_raw_fd());
+        self.begin_handshake(session, reactor, fd);
     }
 
     /// Waits, to connect again then.
@@ -742,10 +784,7 @@ impl State {
         }
         let mut out = Vec::new();
         let handshake = Handshake::new(self.local(&fd), &mut out);
-        if let Ok(timeout @ 1..) = u64::try_from(self.options.limits.handshake) {
-            let after = Duration::from_millis(timeout);
-            self.step_alarm = Some(reactor.set_alarm(session.clone(), Alarm::TooLong, after));
-        }
+        self.limit_handshake(session, reactor);
         let greeting = Greeting {
             fd,
             handshake: Some(handshake),
@@ -756,6 +795,13 @@ impl State {
         };
         self.phase = Phase::Greeting(greeting);
         self.go_on_greeting(session, reactor);
+    }
+
+    fn limit_handshake(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
+        if let Ok(timeout @ 1..) = u64::try_from(self.options.limits.handshake) {
+            let after = Duration::from_millis(timeout);
+            self.step_alarm = Some(reactor.set_alarm(session.clone(), Alarm::TooLong, after));
+        }
     }
 
     /// What we bring to the handshake.
@@ -1123,6 +1169,7 @@ impl State {
 
     fn set_interest(&mut self, session: &Session, wanted: Interest) {
         let fd = match &self.phase {
+            Phase::Tunnelling(tunnel) => tunnel.fd().as_fd(),
             Phase::Greeting(greeting) => greeting.fd.as_fd(),
             Phase::Steady(engine) => engine.as_fd(),
             _ => return,
@@ -1195,6 +1242,10 @@ impl State {
             Phase::Connecting(fd) => {
                 self.unwatch(reactor, &fd);
                 self.event(consts::ZMQ_EVENT_CLOSED, fd.as_raw_fd());
+            }
+            Phase::Tunnelling(tunnel) => {
+                self.unwatch(reactor, tunnel.fd());
+                self.event(consts::ZMQ_EVENT_CLOSED, tunnel.fd().as_raw_fd());
             }
             Phase::Greeting(greeting) => self.unwatch(reactor, &greeting.fd),
             Phase::Steady(mut engine) => {

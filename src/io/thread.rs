@@ -127,6 +127,15 @@ pub struct Interest {
 }
 
 impl Interest {
+    pub const READ: Interest = Interest {
+        read: true,
+        write: false,
+    };
+    pub const WRITE: Interest = Interest {
+        read: false,
+        write: true,
+    };
+
     /// Whether it is for anything.
     pub fn any(self) -> bool {
         self.read || self.write

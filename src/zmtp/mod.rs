@@ -20,6 +20,7 @@ mod mechanism;
 pub mod metadata;
 mod null;
 mod plain;
+pub mod socks;
 pub mod v1;
 pub mod zap;
 

@@ -1,0 +1,459 @@
+//! The C API of a given `libzmq.so.5`, called without C: several libraries fit into one process.
+//!
+//! [`Context`] and [`Socket`] are handles as C has them: copied at will, from thread to thread, and not closed when
+//! dropped. So they may be stale; what the library makes of that is for tests to see.
+
+use std::{
+    collections::HashMap,
+    ffi::{CString, c_char, c_int, c_long, c_short, c_void},
+    fmt,
+    path::{Path, PathBuf},
+    ptr,
+    sync::Mutex,
+};
+
+use crate::{library, reference};
+
+/// Numbers of `zmq.h`.
+#[expect(missing_docs, reason = "zmq.h has them")]
+pub mod consts {
+    use std::ffi::{c_int, c_short};
+
+    pub const PAIR: c_int = 0;
+    pub const PUB: c_int = 1;
+    pub const SUB: c_int = 2;
+    pub const REQ: c_int = 3;
+    pub const REP: c_int = 4;
+    pub const DEALER: c_int = 5;
+    pub const ROUTER: c_int = 6;
+    pub const PULL: c_int = 7;
+    pub const PUSH: c_int = 8;
+    pub const XPUB: c_int = 9;
+
+    pub const ROUTING_ID: c_int = 5;
+    pub const SUBSCRIBE: c_int = 6;
+    pub const RCVMORE: c_int = 13;
+    pub const FD: c_int = 14;
+    pub const EVENTS: c_int = 15;
+    pub const LINGER: c_int = 17;
+    pub const RECONNECT_IVL: c_int = 18;
+    pub const SNDHWM: c_int = 23;
+    pub const RCVHWM: c_int = 24;
+    pub const RCVTIMEO: c_int = 27;
+    pub const SNDTIMEO: c_int = 28;
+    pub const LAST_ENDPOINT: c_int = 32;
+    pub const ROUTER_MANDATORY: c_int = 33;
+    pub const PLAIN_SERVER: c_int = 44;
+    pub const CURVE_SERVER: c_int = 47;
+    pub const CURVE_SECRETKEY: c_int = 49;
+    pub const HANDSHAKE_IVL: c_int = 66;
+    pub const SOCKS_PROXY: c_int = 68;
+    pub const HEARTBEAT_IVL: c_int = 75;
+    pub const HEARTBEAT_TIMEOUT: c_int = 77;
+    pub const SOCKS_USERNAME: c_int = 99;
+    pub const SOCKS_PASSWORD: c_int = 100;
+
+    pub const MAX_SOCKETS: c_int = 2;
+
+    pub const DONTWAIT: c_int = 1;
+    pub const SNDMORE: c_int = 2;
+
+    pub const POLLIN: c_short = 1;
+    pub const POLLOUT: c_short = 2;
+
+    pub const ETERM: c_int = 156_384_765;
+    pub const EFSM: c_int = 156_384_763;
+}
+
+/// What a call has failed with: a value of errno.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Errno(pub c_int);
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            consts::ETERM => f.write_str("ETERM"),
+            consts::EFSM => f.write_str("EFSM"),
+            number => write!(f, "{}", std::io::Error::from_raw_os_error(number)),
+        }
+    }
+}
+
+/// The value of a call, or its errno.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// `zmq_pollitem_t`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PollItem {
+    /// The socket, or null.
+    pub socket: *mut c_void,
+    /// The descriptor, if there is no socket.
+    pub fd: c_int,
+    /// What to wait for.
+    pub events: c_short,
+    /// What has come.
+    pub revents: c_short,
+}
+
+#[repr(C, align(8))]
+struct Message([u8; 64]);
+
+macro_rules! functions {
+    ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
+        struct Functions {
+            $($name: unsafe extern "C" fn($($argument),*) -> $result,)*
+        }
+
+        impl Functions {
+            /// # Safety
+            /// The library is loaded, and its functions have these types.
+            unsafe fn find(library: *mut c_void) -> Functions {
+                // SAFETY: promised.
+                unsafe {
+                    Functions {
+                        $($name: std::mem::transmute::<
+                            *mut c_void,
+                            unsafe extern "C" fn($($argument),*) -> $result,
+                        >(symbol(library, concat!("zmq_", stringify!($name)))),)*
+                    }
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    errno: fn() -> c_int;
+    ctx_new: fn() -> *mut c_void;
+    ctx_set: fn(*mut c_void, c_int, c_int) -> c_int;
+    ctx_term: fn(*mut c_void) -> c_int;
+    ctx_shutdown: fn(*mut c_void) -> c_int;
+    socket: fn(*mut c_void, c_int) -> *mut c_void;
+    close: fn(*mut c_void) -> c_int;
+    bind: fn(*mut c_void, *const c_char) -> c_int;
+    connect: fn(*mut c_void, *const c_char) -> c_int;
+    disconnect: fn(*mut c_void, *const c_char) -> c_int;
+    unbind: fn(*mut c_void, *const c_char) -> c_int;
+    setsockopt: fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
+    getsockopt: fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
+    send: fn(*mut c_void, *const c_void, usize, c_int) -> c_int;
+    msg_init: fn(*mut Message) -> c_int;
+    msg_recv: fn(*mut Message, *mut c_void, c_int) -> c_int;
+    msg_data: fn(*mut Message) -> *mut c_void;
+    msg_size: fn(*const Message) -> usize;
+    msg_more: fn(*const Message) -> c_int;
+    msg_close: fn(*mut Message) -> c_int;
+    poll: fn(*mut PollItem, c_int, c_long) -> c_int;
+    proxy: fn(*mut c_void, *mut c_void, *mut c_void) -> c_int;
+    socket_monitor: fn(*mut c_void, *const c_char, c_int) -> c_int;
+}
+
+fn symbol(library: *mut c_void, name: &str) -> *mut c_void {
+    let text = CString::new(name).expect("a name");
+    // SAFETY: a loaded library, and a string.
+    let found = unsafe { libc::dlsym(library, text.as_ptr()) };
+    assert!(!found.is_null(), "there is no {name}");
+    found
+}
+
+/// A loaded library. Stays loaded.
+pub struct Library(Functions);
+
+impl Library {
+    /// The library under test: see [`library::directory`].
+    pub fn under_test() -> &'static Library {
+        Library::load(library::directory())
+    }
+
+    /// Upstream's.
+    pub fn reference() -> &'static Library {
+        Library::load(reference::library())
+    }
+
+    /// The `libzmq.so.5` in a directory. Panics if it can't be loaded.
+    pub fn load(directory: &Path) -> &'static Library {
+        static LOADED: Mutex<Option<HashMap<PathBuf, &'static Library>>> = Mutex::new(None);
+        let path = directory.join("libzmq.so.5");
+        let mut loaded = LOADED.lock().expect("the list of libraries");
+        let loaded = loaded.get_or_insert_default();
+        loaded.entry(path.clone()).or_insert_with(|| {
+            let text = CString::new(path.to_str().expect("UTF-8")).expect("a path");
+            // SAFETY: a string. Local symbols keep the libraries apart.
+            let handle = unsafe { libc::dlopen(text.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+            assert!(!handle.is_null(), "{} can't be loaded", path.display());
+            // SAFETY: just loaded; the types are those of zmq.h.
+            Box::leak(Box::new(Library(unsafe { Functions::find(handle) })))
+        })
+    }
+
+    fn errno(&self) -> Errno {
+        // SAFETY: takes nothing.
+        Errno(unsafe { (self.0.errno)() })
+    }
+
+    fn check(&self, result: c_int) -> Result<usize> {
+        usize::try_from(result).map_err(|_| self.errno())
+    }
+
+    /// A new context.
+    pub fn context(&'static self) -> Context {
+        // SAFETY: takes nothing.
+        let raw = unsafe { (self.0.ctx_new)() };
+        assert!(!raw.is_null(), "{:?}", self.errno());
+        Context { library: self, raw }
+    }
+
+    /// Waits until one of the items is ready, for so many milliseconds (-1: forever), and returns how many are.
+    pub fn poll(&self, items: &mut [PollItem], timeout: c_long) -> Result<usize> {
+        // SAFETY: the items are there.
+        self.check(unsafe { (self.0.poll)(items.as_mut_ptr(), items.len() as c_int, timeout) })
+    }
+}
+
+/// A context's handle.
+#[derive(Clone, Copy)]
+pub struct Context {
+    library: &'static Library,
+    raw: *mut c_void,
+}
+
+// SAFETY: contexts may be used by any thread.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// A new socket.
+    pub fn try_socket(self, kind: c_int) -> Result<Socket> {
+        // SAFETY: a handle, and a number.
+        let raw = unsafe { (self.library.0.socket)(self.raw, kind) };
+        match raw.is_null() {
+            true => Err(self.library.errno()),
+            false => Ok(Socket {
+                library: self.library,
+                raw,
+            }),
+        }
+    }
+
+    /// A new socket that waits for 10 seconds at the most, and for nothing when it is closed.
+    pub fn socket(self, kind: c_int) -> Socket {
+        let socket = self.try_socket(kind).expect("a socket");
+        for (option, value) in [
+            (consts::LINGER, 0),
+            (consts::RCVTIMEO, 10_000),
+            (consts::SNDTIMEO, 10_000),
+        ] {
+            socket.set(option, value).expect("an option");
+        }
+        socket
+    }
+
+    /// Sets an option.
+    pub fn set(self, option: c_int, value: c_int) -> Result<usize> {
+        // SAFETY: a handle, and numbers.
+        let result = unsafe { (self.library.0.ctx_set)(self.raw, option, value) };
+        self.library.check(result)
+    }
+
+    /// zmq_ctx_term(3).
+    pub fn term(self) -> Result<usize> {
+        // SAFETY: a handle.
+        self.library
+            .check(unsafe { (self.library.0.ctx_term)(self.raw) })
+    }
+
+    /// zmq_ctx_shutdown(3).
+    pub fn shutdown(self) -> Result<usize> {
+        // SAFETY: a handle.
+        self.library
+            .check(unsafe { (self.library.0.ctx_shutdown)(self.raw) })
+    }
+}
+
+/// A socket's handle.
+#[derive(Clone, Copy)]
+pub struct Socket {
+    library: &'static Library,
+    raw: *mut c_void,
+}
+
+// SAFETY: the library under test has threads take turns.
+unsafe impl Send for Socket {}
+// SAFETY: as above.
+unsafe impl Sync for Socket {}
+
+impl Socket {
+    fn check(self, result: c_int) -> Result<usize> {
+        self.library.check(result)
+    }
+
+    fn with_text(
+        self,
+        function: unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int,
+        text: &str,
+    ) -> Result<usize> {
+        let text = CString::new(text).expect("no zero bytes");
+        // SAFETY: a handle, and a string.
+        self.check(unsafe { function(self.raw, text.as_ptr()) })
+    }
+
+    /// zmq_bind(3).
+    pub fn bind(self, endpoint: &str) -> Result<usize> {
+        self.with_text(self.library.0.bind, endpoint)
+    }
+
+    /// zmq_connect(3).
+    pub fn connect(self, endpoint: &str) -> Result<usize> {
+        self.with_text(self.library.0.connect, endpoint)
+    }
+
+    /// zmq_unbind(3).
+    pub fn unbind(self, endpoint: &str) -> Result<usize> {
+        self.with_text(self.library.0.unbind, endpoint)
+    }
+
+    /// zmq_disconnect(3).
+    pub fn disconnect(self, endpoint: &str) -> Result<usize> {
+        self.with_text(self.library.0.disconnect, endpoint)
+    }
+
+    /// zmq_socket_monitor(3), for all events.
+    pub fn monitor(self, endpoint: &str) -> Result<usize> {
+        let text = CString::new(endpoint).expect("no zero bytes");
+        // SAFETY: a handle, a string and a number.
+        self.check(unsafe { (self.library.0.socket_monitor)(self.raw, text.as_ptr(), 0xffff) })
+    }
+
+    /// Binds to an endpoint of the system's choice over "tcp", "ipc" or "inproc", and returns it.
+    pub fn bind_any(self, transport: &str) -> String {
+        let endpoint = match transport {
+            "tcp" => "tcp://127.0.0.1:*".into(),
+            "ipc" => "ipc://*".into(),
+            _ => format!("inproc://{:p}", self.raw),
+        };
+        self.bind(&endpoint).expect("an endpoint");
+        self.text(consts::LAST_ENDPOINT).expect("an endpoint")
+    }
+
+    /// Sets an option that is a number.
+    pub fn set(self, option: c_int, value: c_int) -> Result<usize> {
+        self.set_bytes(option, &value.to_ne_bytes())
+    }
+
+    /// Sets an option.
+    pub fn set_bytes(self, option: c_int, value: &[u8]) -> Result<usize> {
+        // SAFETY: a handle, and bytes with their number.
+        self.check(unsafe {
+            (self.library.0.setsockopt)(self.raw, option, value.as_ptr().cast(), value.len())
+        })
+    }
+
+    /// The value of an option that is a number.
+    pub fn get(self, option: c_int) -> Result<c_int> {
+        let (mut value, mut size) = (0 as c_int, size_of::<c_int>());
+        // SAFETY: a handle, and a buffer with its size.
+        let result = unsafe {
+            (self.library.0.getsockopt)(self.raw, option, (&raw mut value).cast(), &mut size)
+        };
+        self.check(result).map(|_| value)
+    }
+
+    /// The value of an option that is a string.
+    pub fn text(self, option: c_int) -> Result<String> {
+        let mut value = [0u8; 512];
+        let mut size = value.len();
+        // SAFETY: a handle, and a buffer with its size.
+        let result = unsafe {
+            (self.library.0.getsockopt)(self.raw, option, value.as_mut_ptr().cast(), &mut size)
+        };
+        self.check(result)?;
+        let text = &value[..size.saturating_sub(1)];
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// Sends a part.
+    pub fn send(self, body: &[u8], flags: c_int) -> Result<usize> {
+        // SAFETY: a handle, and bytes with their number.
+        self.check(unsafe {
+            (self.library.0.send)(self.raw, body.as_ptr().cast(), body.len(), flags)
+        })
+    }
+
+    /// Sends a message.
+    pub fn send_all(self, parts: &[&[u8]]) -> Result<()> {
+        for (i, part) in parts.iter().enumerate() {
+            let more = i + 1 < parts.len();
+            self.send(part, if more { consts::SNDMORE } else { 0 })?;
+        }
+        Ok(())
+    }
+
+    /// Receives a part, shows it to `look`, and returns what that does, and whether there is more.
+    pub fn recv_with<T>(self, flags: c_int, look: impl FnOnce(&[u8]) -> T) -> Result<(T, bool)> {
+        let mut message = Message([0; 64]);
+        let functions = &self.library.0;
+        // SAFETY: the message is initialised first, and closed last; its data are as many as its size.
+        unsafe {
+            (functions.msg_init)(&mut message);
+            let result = self.check((functions.msg_recv)(&mut message, self.raw, flags));
+            let value = result.map(|_| {
+                let data = (functions.msg_data)(&mut message).cast::<u8>();
+                let size = (functions.msg_size)(&message);
+                let bytes = match data.is_null() {
+                    true => &[],
+                    false => std::slice::from_raw_parts(data, size),
+                };
+                (look(bytes), (functions.msg_more)(&message) != 0)
+            });
+            (functions.msg_close)(&mut message);
+            value
+        }
+    }
+
+    /// Receives a part.
+    pub fn recv(self, flags: c_int) -> Result<Vec<u8>> {
+        self.recv_with(flags, <[u8]>::to_vec).map(|(body, _)| body)
+    }
+
+    /// Receives a message.
+    pub fn recv_all(self, flags: c_int) -> Result<Vec<Vec<u8>>> {
+        let mut parts = Vec::new();
+        loop {
+            let (part, more) = self.recv_with(flags, <[u8]>::to_vec)?;
+            parts.push(part);
+            if !more {
+                return Ok(parts);
+            }
+        }
+    }
+
+    /// For zmq_poll(3).
+    pub fn item(self, events: c_short) -> PollItem {
+        PollItem {
+            socket: self.raw,
+            fd: -1,
+            events,
+            revents: 0,
+        }
+    }
+
+    /// Waits until it is ready, for so many milliseconds (-1: forever). False if it isn't by then.
+    pub fn poll(self, events: c_short, timeout: c_long) -> Result<bool> {
+        let ready = self.library.poll(&mut [self.item(events)], timeout)?;
+        Ok(ready == 1)
+    }
+
+    /// zmq_proxy(3).
+    pub fn proxy(self, backend: Socket) -> Result<usize> {
+        // SAFETY: handles.
+        self.check(unsafe { (self.library.0.proxy)(self.raw, backend.raw, ptr::null_mut()) })
+    }
+
+    /// zmq_close(3).
+    pub fn close(self) -> Result<usize> {
+        // SAFETY: a handle.
+        self.check(unsafe { (self.library.0.close)(self.raw) })
+    }
+}

@@ -1,0 +1,290 @@
+//! Threads that wait are woken by what ends their wait.
+
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicI32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use capi_tests::api::{Context, Errno, Library, Result, Socket, consts::*};
+
+use crate::factor;
+
+/// A call that waits forever.
+struct Call {
+    name: &'static str,
+    socket: Socket,
+    call: fn(Socket) -> Result<()>,
+    /// The other end of the socket's connection.
+    peer: Option<Socket>,
+}
+
+impl Call {
+    fn close(&self) {
+        for socket in [Some(self.socket), self.peer].into_iter().flatten() {
+            // It may be closed already.
+            let _ = socket.close();
+        }
+    }
+}
+
+fn blocking_calls(context: Context) -> Vec<Call> {
+    let socket = |kind| {
+        let socket = context.socket(kind);
+        socket.set(RCVTIMEO, -1).expect("an option");
+        socket.set(SNDTIMEO, -1).expect("an option");
+        socket
+    };
+    let bound = |kind| {
+        let socket = socket(kind);
+        socket.bind_any("tcp");
+        (socket, None)
+    };
+    // With a connection the waiting thread may have a descriptor to watch, too.
+    let connected = |transport| {
+        let (one, other) = (socket(DEALER), socket(DEALER));
+        other.connect(&one.bind_any(transport)).expect("connected");
+        one.send(b"", 0).expect("sent");
+        other.recv(0).expect("a message");
+        (one, Some(other))
+    };
+    let full = || {
+        let full = socket(PUSH);
+        full.set(SNDHWM, 2).expect("an option");
+        full.connect("tcp://127.0.0.1:1").expect("an endpoint");
+        while full.send(b"", DONTWAIT).is_ok() {}
+        (full, None)
+    };
+    let recv: fn(Socket) -> Result<()> = |s| s.recv(0).map(drop);
+    let send: fn(Socket) -> Result<()> = |s| s.send(b"", 0).map(drop);
+    let poll: fn(Socket) -> Result<()> = |s| s.poll(POLLIN, -1).map(drop);
+    let proxy: fn(Socket) -> Result<()> = |s| s.proxy(s).map(drop);
+    [
+        ("recv", bound(PULL), recv),
+        ("recv, tcp", connected("tcp"), recv),
+        ("recv, ipc", connected("ipc"), recv),
+        ("recv, inproc", connected("inproc"), recv),
+        ("send to nobody", bound(PUSH), send),
+        ("send to a full pipe", full(), send),
+        ("poll", bound(PULL), poll),
+        ("poll, tcp", connected("tcp"), poll),
+        ("poll, inproc", connected("inproc"), poll),
+        ("proxy", bound(ROUTER), proxy),
+    ]
+    .map(|(name, (socket, peer), call)| Call {
+        name,
+        socket,
+        call,
+        peer,
+    })
+    .into()
+}
+
+/// Has all calls block, does what is to end them, and sees that they fail with this errno.
+fn all_fail_with(errno: i32, calls: &[Call], end: impl FnOnce()) {
+    thread::scope(|scope| {
+        let threads: Vec<_> = calls
+            .iter()
+            .map(|call| scope.spawn(|| (call.call)(call.socket)))
+            .collect();
+        thread::sleep(Duration::from_millis(200));
+        for (call, thread) in calls.iter().zip(&threads) {
+            assert!(!thread.is_finished(), "{} didn't wait", call.name);
+        }
+        end();
+        for (call, thread) in calls.iter().zip(threads) {
+            let result = thread.join().expect("a result");
+            assert_eq!(result, Err(Errno(errno)), "{}", call.name);
+        }
+    });
+}
+
+pub fn woken_by_shutdown() {
+    let context = Library::under_test().context();
+    let calls = blocking_calls(context);
+    all_fail_with(ETERM, &calls, || {
+        context.shutdown().expect("a shutdown");
+    });
+    calls.iter().for_each(Call::close);
+    context.term().expect("an end");
+}
+
+/// The thread that ends the context waits until all sockets are closed.
+pub fn woken_by_term() {
+    let context = Library::under_test().context();
+    let calls = blocking_calls(context);
+    thread::scope(|scope| {
+        let mut end = None;
+        all_fail_with(ETERM, &calls, || end = Some(scope.spawn(|| context.term())));
+        let end = end.expect("a thread");
+        thread::sleep(Duration::from_millis(50));
+        assert!(!end.is_finished(), "sockets are still open");
+        calls.iter().for_each(Call::close);
+        end.join().expect("a result").expect("an end");
+    });
+}
+
+pub fn woken_by_close() {
+    let context = Library::under_test().context();
+    let calls = blocking_calls(context);
+    all_fail_with(libc::ENOTSOCK, &calls, || {
+        for call in &calls {
+            call.socket.close().expect("closed");
+        }
+    });
+    calls.iter().for_each(Call::close);
+    context.term().expect("an end");
+}
+
+pub fn woken_by_signal() {
+    extern "C" fn ignore(_: libc::c_int) {}
+    // SAFETY: a handler that does nothing, without SA_RESTART.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = ignore as *const () as usize;
+        libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut());
+    }
+    let context = Library::under_test().context();
+    let calls = blocking_calls(context);
+    for Call {
+        name, socket, call, ..
+    } in &calls
+    {
+        let thread = AtomicI32::new(0);
+        let barrier = Barrier::new(2);
+        thread::scope(|scope| {
+            let (thread, barrier) = (&thread, &barrier);
+            let call = scope.spawn(move || {
+                // SAFETY: takes nothing.
+                thread.store(unsafe { libc::gettid() }, Ordering::SeqCst);
+                barrier.wait();
+                call(*socket)
+            });
+            barrier.wait();
+            let thread = thread.load(Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(100));
+            assert!(!call.is_finished(), "{name} didn't wait");
+            // SAFETY: plain numbers.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGUSR1) };
+            let result = call.join().expect("a result");
+            assert_eq!(result, Err(Errno(libc::EINTR)), "{name}");
+        });
+    }
+    calls.iter().for_each(Call::close);
+    context.term().expect("an end");
+}
+
+/// How a side waits for its message.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Recv,
+    Poll,
+    Fd,
+}
+
+impl Way {
+    /// Waits five seconds at the most.
+    fn recv(self, socket: Socket) -> Result<Vec<u8>> {
+        match self {
+            Way::Recv => socket.recv(0),
+            Way::Poll => match socket.poll(POLLIN, 5000)? {
+                true => socket.recv(DONTWAIT),
+                false => Err(Errno(libc::ETIMEDOUT)),
+            },
+            Way::Fd => {
+                let fd = socket.get(FD)?;
+                let deadline = Instant::now() + Duration::from_secs(5);
+                while socket.get(EVENTS)? & i32::from(POLLIN) == 0 {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let mut fd = libc::pollfd {
+                        fd,
+                        events: libc::POLLIN,
+                        revents: 0,
+                    };
+                    // SAFETY: one descriptor.
+                    if unsafe { libc::poll(&mut fd, 1, left.as_millis() as i32) } == 0 {
+                        return Err(Errno(libc::ETIMEDOUT));
+                    }
+                }
+                socket.recv(DONTWAIT)
+            }
+        }
+    }
+}
+
+/// Round trips while all processors are busy with something else, so that threads are interrupted anywhere. A wake-up
+/// that is lost takes a round's five seconds.
+pub fn ping_pong(transport: &str) {
+    let ways = [Way::Recv, Way::Poll, Way::Fd];
+    let time = Duration::from_millis(2500) * factor() as u32 / ways.len() as u32;
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let result = std::panic::catch_unwind(|| {
+            for way in ways {
+                let rounds = play(transport, way, time);
+                println!("{transport} {way:?}: {rounds} rounds");
+            }
+        });
+        stop.store(true, Ordering::Relaxed);
+        if let Err(panic) = result {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+fn play(transport: &str, way: Way, time: Duration) -> u32 {
+    let library = Library::under_test();
+    let (servers, clients) = (library.context(), library.context());
+    let clients = if transport == "inproc" {
+        servers
+    } else {
+        clients
+    };
+    let (server, client) = (servers.socket(REP), clients.socket(REQ));
+    for socket in [server, client] {
+        socket.set(RCVTIMEO, 5000).expect("an option");
+    }
+    client
+        .connect(&server.bind_any(transport))
+        .expect("connected");
+    let mut rounds = 0_u32;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0_u32.. {
+                let request = way.recv(server);
+                let request = request.unwrap_or_else(|e| panic!("request {round}: {e:?}"));
+                server.send(&request, 0).expect("sent");
+                if request.is_empty() {
+                    break;
+                }
+            }
+        });
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            client.send(&rounds.to_le_bytes(), 0).expect("sent");
+            let reply = way.recv(client);
+            let reply = reply.unwrap_or_else(|e| panic!("reply {rounds}: {e:?}"));
+            assert_eq!(reply, rounds.to_le_bytes());
+            rounds += 1;
+        }
+        client.send(b"", 0).expect("sent");
+        way.recv(client).expect("the last reply");
+    });
+    server.close().expect("closed");
+    client.close().expect("closed");
+    servers.term().expect("an end");
+    if transport != "inproc" {
+        clients.term().expect("an end");
+    }
+    rounds
+}
