@@ -8,7 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::paths;
+use crate::library;
 
 /// The functions, by their names without `zmq_`.
 struct Api {
@@ -31,14 +31,14 @@ struct Api {
 fn api() -> &'static Api {
     static API: OnceLock<Api> = OnceLock::new();
     API.get_or_init(|| {
-        let path = paths::library().join("libzmq.so.5");
+        let path = library::directory().join("libzmq.so.5");
         let path = CString::new(path.to_str().expect("a path in UTF-8")).expect("no zero");
         // SAFETY: loading the library runs nothing of it but what any program linked with it would run.
-        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        assert!(!library.is_null(), "{path:?} can't be loaded");
+        let loaded = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        assert!(!loaded.is_null(), "{path:?} can't be loaded");
         let find = |name: &CStr| {
             // SAFETY: the library is never unloaded.
-            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+            let found = unsafe { libc::dlsym(loaded, name.as_ptr()) };
             assert!(!found.is_null(), "there is no {name:?}");
             found
         };

@@ -50,8 +50,8 @@ fn interoperate(one: (&str, &str), other: (&str, &str), load: Load) {
 fn interoperate_with(mechanism: &str, one: (&str, &str), other: (&str, &str), load: Load) {
     let roles = [format!("{mechanism}-server"), format!("{mechanism}-client")];
     let libraries = [
-        (paths::library(), reference::library()),
-        (reference::library(), paths::library()),
+        (library::directory(), reference::library()),
+        (reference::library(), library::directory()),
     ];
     for (ours, theirs) in libraries {
         for (first, second) in [(0, 1), (1, 0)] {

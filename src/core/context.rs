@@ -22,11 +22,14 @@ use crate::{
     pipe::{Event, Inbox, Signal, poll},
 };
 
+/// An I/O thread: how it is told what to do, and how its end is awaited.
+type Thread = (Arc<Io>, JoinHandle<()>);
+
 #[derive(Default)]
 struct State {
     options: ContextOptions,
     /// The I/O threads, once there was a socket.
-    threads: Option<Vec<(Arc<Io>, Option<JoinHandle<()>>)>>,
+    threads: Option<Vec<Thread>>,
     /// The sockets that aren't closed.
     sockets: HashMap<u64, Arc<Inbox>>,
 }
@@ -193,20 +196,18 @@ impl Context {
         let threads = self.state().threads.take();
         for (io, thread) in threads.into_iter().flatten() {
             io.push(Command::Stop);
-            if let Some(thread) = thread {
-                let _ = thread.join();
-            }
+            let _ = thread.join();
         }
         Ok(())
     }
 }
 
-fn start_threads(options: &ContextOptions) -> Result<Vec<(Arc<Io>, Option<JoinHandle<()>>)>> {
-    let mut threads: Vec<(Arc<Io>, Option<JoinHandle<()>>)> = Vec::new();
+fn start_threads(options: &ContextOptions) -> Result<Vec<Thread>> {
+    let mut threads = Vec::new();
     for i in 0..options.io_threads {
         let io = Io::new()?;
         let thread = Reactor::start(io.clone(), &format!("IO/{i}"), options)?;
-        threads.push((io, Some(thread)));
+        threads.push((io, thread));
     }
     Ok(threads)
 }

@@ -605,10 +605,8 @@ impl Engine {
             };
             for _ in 0..16 {
                 // SAFETY: the buffer is ours to write.
-                if !matches!(
-                    unsafe { socket::receive(self.fd(), &[piece]) },
-                    Ok(Moved::Bytes(_))
-                ) {
+                let received = unsafe { socket::receive(self.fd(), &[piece]) };
+                if !matches!(received, Ok(Moved::Bytes(_))) {
                     break;
                 }
             }

@@ -275,11 +275,10 @@ impl Message {
     /// How many messages share the body.
     #[cfg(test)]
     pub fn references(&self) -> u32 {
-        // SAFETY: the kind says which field is set.
-        if self.kind == Kind::COUNTED {
-            unsafe { self.storage.counted.references() }
-        } else {
-            1
+        match self.kind {
+            // SAFETY: the kind says which field is set.
+            Kind::COUNTED => unsafe { self.storage.counted.references() },
+            _ => 1,
         }
     }
 

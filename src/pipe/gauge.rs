@@ -13,6 +13,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A monotone count, with one side that advances it and one that waits for that.
+#[derive(Default)]
 pub struct Gauge(AtomicU64);
 
 const ASLEEP: u64 = 1;
@@ -22,12 +23,7 @@ const ONE: u64 = 4;
 impl Gauge {
     /// A gauge at zero with nobody asleep.
     pub fn new() -> Gauge {
-        Gauge(AtomicU64::new(0))
-    }
-
-    /// A gauge at zero whose waiter is asleep from the start.
-    pub fn new_asleep() -> Gauge {
-        Gauge(AtomicU64::new(ASLEEP))
+        Gauge::default()
     }
 
     /// Advances the count. True if the waiter slept: the caller is then the one to wake it.

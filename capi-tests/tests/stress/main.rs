@@ -131,7 +131,8 @@ fn main() -> ExitCode {
 /// Runs the tests, [`JOBS`] at once where they bear it, and returns how many have failed.
 fn run_all(tests: &[&Test]) -> usize {
     // What has to be built takes nothing of a test's time.
-    (library::directory(), reference::library());
+    library::directory();
+    reference::library();
     let (alone, together): (Vec<&Test>, Vec<&Test>) = tests.iter().partition(|test| test.alone);
     let (next, failures) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let output = Mutex::new(());
