@@ -179,6 +179,7 @@ impl Socket {
         let id = self.pipes.insert(end);
         if let Some(end) = self.pipes.get_mut(id) {
             end.siblings = 0;
+            end.lossy = is_lossy(&self.options);
         }
         // The far end has to know the name before the pattern reads: having found the pipe empty,
         // it relies on being told by that name.
@@ -449,6 +450,8 @@ impl Socket {
         match Arc::make_mut(&mut self.options).set(id, value)? {
             Set::Stored(_) => {
                 self.pattern.configure(&pattern_options(&self.options));
+                let lossy = is_lossy(&self.options);
+                self.pipes.iter_mut().for_each(|(_, end)| end.lossy = lossy);
                 if matches!(id, crate::consts::ZMQ_SNDHWM | crate::consts::ZMQ_RCVHWM) {
                     self.pipes
                         .iter()
@@ -513,6 +516,16 @@ impl Socket {
         if self.number > 0 {
             self.context.forget_socket(self.number);
         }
+    }
+}
+
+/// Whether what there is no room for is dropped.
+fn is_lossy(options: &Options) -> bool {
+    use SocketType::{Pub, Rep, Router, XPub};
+    match options.socket_type {
+        Pub | XPub => !options.publish.no_drop,
+        Router => !options.router.mandatory,
+        socket_type => socket_type == Rep,
     }
 }
 

@@ -13,8 +13,13 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A monotone count, with one side that advances it and one that waits for that.
-#[derive(Default)]
 pub struct Gauge(AtomicU64);
+
+impl Default for Gauge {
+    fn default() -> Gauge {
+        Gauge(AtomicU64::new(0))
+    }
+}
 
 const ASLEEP: u64 = 1;
 const CLOSED: u64 = 2;
@@ -24,6 +29,12 @@ impl Gauge {
     /// A gauge at zero with nobody asleep.
     pub fn new() -> Gauge {
         Gauge::default()
+    }
+
+    /// A gauge at zero whose waiter is asleep.
+    #[cfg(all(test, loom))]
+    fn new_asleep() -> Gauge {
+        Gauge(AtomicU64::new(ASLEEP))
     }
 
     /// Advances the count. True if the waiter slept: the caller is then the one to wake it.
@@ -74,5 +85,150 @@ impl Gauge {
             Ok(_) => true,
             Err(now) => now == still | ASLEEP,
         }
+    }
+}
+
+/// All interleavings of the two sides, by loom: `make loom`.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::{
+        sync::{Arc, Mutex, atomic::AtomicBool},
+        thread,
+    };
+
+    use super::*;
+
+    /// What a notification is: somebody is told, once, and finds out later.
+    struct Bell(AtomicBool);
+
+    impl Bell {
+        fn ring(&self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+
+        fn has_rung(&self) -> bool {
+            self.0.swap(false, Ordering::SeqCst)
+        }
+    }
+
+    /// The reader sleeps only if nothing has come, and whatever comes after that rings.
+    #[test]
+    fn no_advance_is_missed() {
+        loom::model(|| {
+            let gauge = Arc::new(Gauge::new());
+            let bell = Arc::new(Bell(AtomicBool::new(false)));
+            let writer = {
+                let (gauge, bell) = (gauge.clone(), bell.clone());
+                thread::spawn(move || {
+                    for _ in 0..2 {
+                        if gauge.advance(1) {
+                            bell.ring();
+                        }
+                    }
+                })
+            };
+            let mut seen = 0;
+            while seen < 2 {
+                seen = gauge.count();
+                if seen < 2 && gauge.sleep(seen) {
+                    while !bell.has_rung() {
+                        thread::yield_now();
+                    }
+                }
+            }
+            writer.join().unwrap();
+        });
+    }
+
+    /// The end is news, too.
+    #[test]
+    fn closing_wakes() {
+        loom::model(|| {
+            let gauge = Arc::new(Gauge::new());
+            let bell = Arc::new(Bell(AtomicBool::new(false)));
+            let writer = {
+                let (gauge, bell) = (gauge.clone(), bell.clone());
+                thread::spawn(move || {
+                    if gauge.advance(1) {
+                        bell.ring();
+                    }
+                    if gauge.close() {
+                        bell.ring();
+                    }
+                })
+            };
+            while !gauge.is_closed() {
+                let seen = gauge.count();
+                if gauge.sleep(seen) {
+                    while !bell.has_rung() {
+                        thread::yield_now();
+                    }
+                }
+            }
+            assert_eq!(gauge.count(), 1);
+            writer.join().unwrap();
+        });
+    }
+
+    /// A connection between two drivers, as in `io::session`: the sender's thread takes the duty
+    /// to write with the gauge, tries the lock, and where that fails tells the I/O thread, which
+    /// forgets that it was told and then takes the lock. Nothing published stays unwritten.
+    #[test]
+    fn a_connection_changes_hands_with_nothing_left_behind() {
+        loom::model(|| {
+            struct Session {
+                published: Gauge,
+                written: Mutex<u64>,
+                woken: AtomicBool,
+                commands: Bell,
+            }
+            impl Session {
+                fn write(&self, written: &mut u64) {
+                    loop {
+                        *written = self.published.count();
+                        if self.published.sleep(*written) {
+                            break;
+                        }
+                    }
+                }
+
+                fn wake(&self) {
+                    if !self.woken.swap(true, Ordering::SeqCst) {
+                        self.commands.ring();
+                    }
+                }
+
+                fn on_wake(&self) {
+                    self.woken.store(false, Ordering::SeqCst);
+                    self.write(&mut self.written.lock().unwrap());
+                }
+            }
+            let session = Arc::new(Session {
+                published: Gauge::new_asleep(),
+                written: Mutex::new(0),
+                woken: AtomicBool::new(false),
+                commands: Bell(AtomicBool::new(false)),
+            });
+            let sender = {
+                let session = session.clone();
+                thread::spawn(move || {
+                    for _ in 0..2 {
+                        if session.published.advance(1) {
+                            match session.written.try_lock() {
+                                Ok(mut written) => session.write(&mut written),
+                                Err(_) => session.wake(),
+                            }
+                        }
+                    }
+                })
+            };
+            // The I/O thread comes by once on its own account, and whenever it is told.
+            session.on_wake();
+            sender.join().unwrap();
+            if session.commands.has_rung() {
+                session.on_wake();
+            }
+            assert_eq!(*session.written.lock().unwrap(), 2);
+        });
     }
 }

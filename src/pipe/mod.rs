@@ -72,7 +72,7 @@ pub trait Far: Send + Sync {
     fn give_back(&self) {}
 }
 
-/// So long a pipe that was filled is taken for full, without a look, once.
+/// Who fills a pipe in less time than this finds it full, once.
 const FILLED: Duration = Duration::from_millis(1);
 
 /// What the two sides of one direction share beside the queue.
@@ -170,15 +170,11 @@ impl Tx {
         limit == 0 || self.written - self.done < limit || self.wait_for_room(limit)
     }
 
-    /// Whether the last message that there was room for has been written.
+    /// The same, as far as known without asking.
     #[inline]
-    fn is_full(&mut self) -> bool {
+    fn has_known_room(&self) -> bool {
         let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
-        if limit == 0 || self.written - self.done < limit {
-            return false;
-        }
-        self.done = self.flow.credit.count();
-        self.written - self.done >= limit
+        limit == 0 || self.written - self.done < limit
     }
 
     /// Has the far end tell of room; false if there is some now.
@@ -447,8 +443,11 @@ pub struct End {
     identified: bool,
     /// A message of several parts has been begun.
     writing: bool,
-    /// When the pipe was filled, if nothing has happened since.
-    filled: Option<Instant>,
+    /// Whether the pattern drops what there is no room for.
+    pub lossy: bool,
+    /// When it was last looked for room, and whether the pipe was called full since.
+    looked: Instant,
+    refused: bool,
 }
 
 impl End {
@@ -469,7 +468,9 @@ impl End {
             corked: Cork::Out,
             identified: false,
             writing: false,
-            filled: None,
+            lossy: true,
+            looked: Instant::now(),
+            refused: false,
         }
     }
 
@@ -539,27 +540,31 @@ impl End {
     /// Whether a message can be written now. If not, and it isn't closed, the socket will be told.
     #[inline]
     pub fn is_writable(&mut self) -> bool {
-        if self.filled.is_some() && self.is_just_filled() {
+        let Some(ends) = &mut self.ends else {
             return false;
-        }
-        match &mut self.ends {
-            Some(ends) => !self.far_closed && (self.writing || ends.tx.has_room()),
-            None => false,
-        }
+        };
+        !self.far_closed && (self.writing || ends.tx.has_known_room() || self.look_for_room())
     }
 
-    /// Who has just filled the pipe finds it full, once, even if the far end was as fast: else
-    /// what goes into the system's buffers would be without limit. The socket is told of room.
+    /// A sender in full swing finds the pipe that it has filled full, once, even if the far end
+    /// was as fast: as with libzmq, where credit is noticed a millisecond later. Else what goes
+    /// into the system's buffers would be without limit. But nothing is dropped for that.
     #[cold]
-    fn is_just_filled(&mut self) -> bool {
-        let just = (self.filled.take()).is_some_and(|filled| filled.elapsed() < FILLED);
-        if just
-            && let Some(ends) = &mut self.ends
-            && !ends.tx.sleep()
-        {
-            self.door.writable();
+    fn look_for_room(&mut self) -> bool {
+        let Some(ends) = &mut self.ends else {
+            return false;
+        };
+        let now = Instant::now();
+        let hasty = !self.lossy && now.duration_since(self.looked) < FILLED;
+        self.refused = hasty && !self.refused;
+        if self.refused {
+            if !ends.tx.sleep() {
+                self.door.writable();
+            }
+            return false;
         }
-        just
+        self.looked = now;
+        ends.tx.has_room()
     }
 
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
@@ -580,10 +585,8 @@ impl End {
         ends.tx.write(flags, part)?;
         self.writing = flags & Flags::MORE != 0;
         if !self.writing && ends.tx.publish() {
-            let full = ends.tx.is_full();
-            self.filled = full.then(Instant::now);
             match self.corked {
-                Cork::Out => self.far.readable(if full { 0 } else { self.siblings }),
+                Cork::Out => self.far.readable(self.siblings),
                 Cork::In | Cork::Full => self.corked = Cork::Full,
             }
         }
@@ -675,7 +678,6 @@ impl End {
             if !flags.more() && ends.rx.credit() {
                 self.far.writable();
             }
-            self.filled = None;
             return Some(Ok((flags, received)));
         }
     }
