@@ -45,7 +45,9 @@ pub mod consts {
     pub const ROUTER_MANDATORY: c_int = 33;
     pub const PLAIN_SERVER: c_int = 44;
     pub const CURVE_SERVER: c_int = 47;
+    pub const CURVE_PUBLICKEY: c_int = 48;
     pub const CURVE_SECRETKEY: c_int = 49;
+    pub const CURVE_SERVERKEY: c_int = 50;
     pub const HANDSHAKE_IVL: c_int = 66;
     pub const SOCKS_PROXY: c_int = 68;
     pub const HEARTBEAT_IVL: c_int = 75;
@@ -146,6 +148,7 @@ functions! {
     msg_close: fn(*mut Message) -> c_int;
     poll: fn(*mut PollItem, c_int, c_long) -> c_int;
     proxy: fn(*mut c_void, *mut c_void, *mut c_void) -> c_int;
+    curve_keypair: fn(*mut c_char, *mut c_char) -> c_int;
     socket_monitor: fn(*mut c_void, *const c_char, c_int) -> c_int;
 }
 
@@ -202,6 +205,17 @@ impl Library {
         let raw = unsafe { (self.0.ctx_new)() };
         assert!(!raw.is_null(), "{:?}", self.errno());
         Context { library: self, raw }
+    }
+
+    /// A new pair of CURVE keys, the public one first, in Z85 without the zero at the end.
+    pub fn curve_keypair(&self) -> Result<([u8; 40], [u8; 40])> {
+        let (mut public, mut secret) = ([0; 41], [0; 41]);
+        // SAFETY: there is room for 40 characters and a zero each.
+        let result = unsafe {
+            (self.0.curve_keypair)(public.as_mut_ptr().cast(), secret.as_mut_ptr().cast())
+        };
+        let text = |key: [u8; 41]| *key.first_chunk().expect("41 characters");
+        self.check(result).map(|_| (text(public), text(secret)))
     }
 
     /// Waits until one of the items is ready, for so many milliseconds (-1: forever), and returns how many are.

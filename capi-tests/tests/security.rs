@@ -12,24 +12,9 @@ use std::{
 };
 
 use capi_tests::{
+    api::{self, Library, consts::*},
     fuzz_corpus::{greeting, ready},
-    zmq::{Context, Socket, curve_keypair},
 };
-
-const PUB: i32 = 1;
-const SUB: i32 = 2;
-const DEALER: i32 = 5;
-const PULL: i32 = 7;
-const PUSH: i32 = 8;
-const XPUB: i32 = 9;
-
-const RECONNECT_IVL: i32 = 18;
-const SUBSCRIBE: i32 = 6;
-const PLAIN_SERVER: i32 = 44;
-const CURVE_SERVER: i32 = 47;
-const CURVE_PUBLICKEY: i32 = 48;
-const CURVE_SECRETKEY: i32 = 49;
-const CURVE_SERVERKEY: i32 = 50;
 
 /// How long to wait for what has to happen, and for what must not (milliseconds).
 const LONG: i32 = 20_000;
@@ -41,7 +26,67 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A server's pair of keys, and a client's.
+/// A context that is terminated when dropped. Its sockets are to be dropped before.
+struct Context(api::Context);
+
+impl Context {
+    fn new() -> Context {
+        Context(Library::under_test().context())
+    }
+
+    /// A socket that waits for so long at the most.
+    fn socket(&self, kind: i32, timeout: i32) -> Socket {
+        let socket = Socket(self.0.socket(kind));
+        socket.set(SNDTIMEO, timeout);
+        socket.set(RCVTIMEO, timeout);
+        socket
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        let _ = self.0.term();
+    }
+}
+
+/// A socket that is closed when dropped.
+struct Socket(api::Socket);
+
+impl Socket {
+    fn set(&self, option: i32, value: i32) {
+        self.0.set(option, value).expect("an option");
+    }
+
+    fn set_bytes(&self, option: i32, value: &[u8]) {
+        self.0.set_bytes(option, value).expect("an option");
+    }
+
+    fn bind(&self) -> String {
+        self.0.bind_any("tcp")
+    }
+
+    fn connect(&self, endpoint: &str) {
+        self.0.connect(endpoint).expect("an endpoint");
+    }
+
+    /// False if it wasn't possible in time.
+    fn send(&self, bytes: &[u8]) -> bool {
+        self.0.send(bytes, 0).is_ok()
+    }
+
+    /// None if nothing came in time.
+    fn recv(&self) -> Option<Vec<u8>> {
+        self.0.recv(0).ok()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = self.0.close();
+    }
+}
+
+/// A server's pair of keys, and a client's, the public ones first.
 struct Keys {
     server: ([u8; 40], [u8; 40]),
     client: ([u8; 40], [u8; 40]),
@@ -49,21 +94,22 @@ struct Keys {
 
 impl Keys {
     fn new() -> Keys {
+        let pair = || Library::under_test().curve_keypair().expect("CURVE");
         Keys {
-            server: curve_keypair(),
-            client: curve_keypair(),
+            server: pair(),
+            client: pair(),
         }
     }
 
     fn serve(&self, socket: &Socket) {
-        socket.set_int(CURVE_SERVER, 1);
-        socket.set(CURVE_SECRETKEY, &self.server.1);
+        socket.set(CURVE_SERVER, 1);
+        socket.set_bytes(CURVE_SECRETKEY, &self.server.1);
     }
 
     fn connect(&self, socket: &Socket) {
-        socket.set(CURVE_SERVERKEY, &self.server.0);
-        socket.set(CURVE_PUBLICKEY, &self.client.0);
-        socket.set(CURVE_SECRETKEY, &self.client.1);
+        socket.set_bytes(CURVE_SERVERKEY, &self.server.0);
+        socket.set_bytes(CURVE_PUBLICKEY, &self.client.0);
+        socket.set_bytes(CURVE_SECRETKEY, &self.client.1);
     }
 }
 
@@ -216,7 +262,7 @@ fn cve_2014_7202_no_downgrade_to_a_weaker_mechanism() {
     let keys = Keys::new();
     let (curve, plain) = (context.socket(PULL, SHORT), context.socket(PULL, SHORT));
     keys.serve(&curve);
-    plain.set_int(PLAIN_SERVER, 1);
+    plain.set(PLAIN_SERVER, 1);
     let hello = b"\x04\x08\x05HELLO\x00\x00\x04\x09\x08INITIATE";
     for (server, weaker) in [(curve, &[&b"NULL"[..], b"PLAIN"][..]), (plain, &[b"NULL"])] {
         let endpoint = server.bind();
@@ -231,7 +277,7 @@ fn cve_2014_7202_no_downgrade_to_a_weaker_mechanism() {
     // A client, too, tells nothing to a server that wants no encryption.
     let client = context.socket(PUSH, LONG);
     keys.connect(&client);
-    client.set_int(RECONNECT_IVL, -1);
+    client.set(RECONNECT_IVL, -1);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     client.connect(&format!("tcp://{}", listener.local_addr().unwrap()));
     assert!(client.send(b"a secret"));
@@ -257,7 +303,7 @@ fn cve_2014_7203_nothing_can_be_replayed() {
     // Each of the client's frames is kept; its second message is passed on twice.
     let client = context.socket(PUSH, LONG);
     keys.connect(&client);
-    client.set_int(RECONNECT_IVL, -1);
+    client.set(RECONNECT_IVL, -1);
     let (keep, kept) = mpsc::channel();
     let middle = between(&endpoint, move |number, bytes| {
         let _ = keep.send(bytes.clone());
@@ -266,10 +312,10 @@ fn cve_2014_7203_nothing_can_be_replayed() {
     });
     client.connect(&middle);
     assert!(client.send(b"1") && client.send(b"2"));
-    server.set_int(27, LONG);
+    server.set(RCVTIMEO, LONG);
     assert_eq!(server.recv().as_deref(), Some(&b"1"[..]));
     assert_eq!(server.recv().as_deref(), Some(&b"2"[..]));
-    server.set_int(27, SHORT);
+    server.set(RCVTIMEO, SHORT);
     assert_eq!(server.recv(), None);
     // The connection is over: nothing else comes in by it.
     client.send(b"3");
@@ -290,7 +336,7 @@ fn cve_2014_9721_older_versions_do_not_bypass_security() {
     let keys = Keys::new();
     let (curve, plain) = (context.socket(PULL, SHORT), context.socket(PULL, SHORT));
     keys.serve(&curve);
-    plain.set_int(PLAIN_SERVER, 1);
+    plain.set(PLAIN_SERVER, 1);
     let signature = b"\xff\0\0\0\0\0\0\0\x01\x7f";
     for server in [curve, plain] {
         let endpoint = server.bind();
@@ -348,7 +394,7 @@ fn cve_2019_13132_handshake_commands_do_not_overflow() {
         for more in [1, 300, 5000, 100_000, 900_000] {
             let client = context.socket(PUSH, LONG);
             keys.connect(&client);
-            client.set_int(RECONNECT_IVL, -1);
+            client.set(RECONNECT_IVL, -1);
             let (tell, told) = mpsc::channel();
             let middle = between(&endpoint, move |number, bytes| {
                 if number != changed {
@@ -370,7 +416,7 @@ fn cve_2019_13132_handshake_commands_do_not_overflow() {
     let client = context.socket(PUSH, LONG);
     keys.connect(&client);
     client.connect(&endpoint);
-    server.set_int(27, LONG);
+    server.set(RCVTIMEO, LONG);
     assert!(client.send(b"well"));
     assert_eq!(server.recv().as_deref(), Some(&b"well"[..]));
 }
@@ -412,7 +458,7 @@ fn cve_2021_20234_unfinished_messages_do_not_leak() {
     let _alone = alone();
     let context = Context::new();
     let client = context.socket(PULL, SHORT);
-    client.set_int(RECONNECT_IVL, 1);
+    client.set(RECONNECT_IVL, 1);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     client.connect(&format!("tcp://{}", listener.local_addr().unwrap()));
     let part = vec![b'A'; 1 << 20];
@@ -493,9 +539,9 @@ fn cve_2021_20236_long_topics_do_not_overflow_the_stack() {
         }
         // It goes on.
         let client = context.socket(SUB, LONG);
-        client.set(SUBSCRIBE, b"A");
+        client.set_bytes(SUBSCRIBE, b"A");
         client.connect(&endpoint);
-        client.set_int(27, 10);
+        client.set(RCVTIMEO, 10);
         let began = Instant::now();
         while client.recv().is_none() {
             assert!(server.send(b"A"));
