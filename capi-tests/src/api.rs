@@ -146,6 +146,7 @@ functions! {
     msg_close: fn(*mut Message) -> c_int;
     poll: fn(*mut PollItem, c_int, c_long) -> c_int;
     proxy: fn(*mut c_void, *mut c_void, *mut c_void) -> c_int;
+    curve_keypair: fn(*mut c_char, *mut c_char) -> c_int;
     socket_monitor: fn(*mut c_void, *const c_char, c_int) -> c_int;
 }
 
@@ -202,6 +203,17 @@ impl Library {
         let raw = unsafe { (self.0.ctx_new)() };
         assert!(!raw.is_null(), "{:?}", self.errno());
         Context { library: self, raw }
+    }
+
+    /// A new pair of CURVE keys, the public one first, in Z85 without the zero at the end.
+    pub fn curve_keypair(&self) -> Result<([u8; 40], [u8; 40])> {
+        let (mut public, mut secret) = ([0; 41], [0; 41]);
+        // SAFETY: there is room for 41 characters each.
+        self.check(unsafe {
+            (self.0.curve_keypair)(public.as_mut_ptr().cast(), secret.as_mut_ptr().cast())
+        })?;
+        let text = |key: [u8; 41]| *key.first_chunk().expect("41 characters");
+        Ok((text(public), text(secret)))
     }
 
     /// Waits until one of the items is ready, for so many milliseconds (-1: forever), and returns how many are.

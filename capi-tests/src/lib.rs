@@ -11,7 +11,7 @@
 //! | [`reference`] | upstream's libzmq 4.3.5, built from its sources |
 //! | [`upstream`] | upstream's own test programs: which there are, and how they are built and run |
 //! | [`fuzz_corpus`] | the input of upstream's fuzzers |
-//! | [`zmq`] | the library under test, loaded into the process of the test |
+//! | [`zmq`] | `api` with sockets that close themselves |
 //!
 //! `LIBZMQ_DIR` names a directory with another `libzmq.so.5` to test instead of the one built here, `LIBZMQ_INCLUDE`
 //! one with another `zmq.h` to compile against.
