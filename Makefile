@@ -36,8 +36,10 @@ include/zmq.h: cbindgen.toml capi-tests/src/header.rs $(wildcard src/consts/*.rs
 
 # Commands that print lines like cargo's "test result: ok. 1 passed; 0 failed; 0 ignored" are counted. Add more here.
 define TESTS
-$(CARGO) test --workspace --release --no-fail-fast; \
-RUSTFLAGS="--cfg loom" $(CARGO) test --release --package libzmq --lib --target-dir $(TARGET)/../loom model::
+failed=0; \
+$(CARGO) test --workspace --release --no-fail-fast || failed=1; \
+RUSTFLAGS="--cfg loom" $(CARGO) test --release --package libzmq --lib --target-dir $(TARGET)/../loom model:: || failed=1; \
+exit $$failed
 endef
 
 define COUNT
