@@ -55,18 +55,24 @@ impl<T> Failure for *mut T {
 /// An error becomes the failure value, and errno says which, whatever was called on the way. Success leaves errno as it
 /// was found: test_timers.cpp reads the errno of an earlier call after one that succeeds. A panic is a bug of this
 /// library, but not the end of the host: the call fails with `ENOTRECOVERABLE`.
+#[inline]
 pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
-    let found = errno();
+    // SAFETY: the C library gives the address of the calling thread's errno, which lives as long as the thread.
+    let (errno, found) = unsafe {
+        let errno = libc::__errno_location();
+        (errno, *errno)
+    };
     let (value, left) = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => (value, found),
-        Ok(Err(error)) => (T::FAILURE, error),
+        Ok(Err(error)) => (T::FAILURE, error.0),
         Err(payload) => {
             // Dropping the payload may panic again.
             mem::forget(payload);
-            (T::FAILURE, Error::ENOTRECOVERABLE)
+            (T::FAILURE, Error::ENOTRECOVERABLE.0)
         }
     };
-    set_errno(left);
+    // SAFETY: as above.
+    unsafe { *errno = left };
     value
 }
 
@@ -76,6 +82,7 @@ pub fn errno() -> Error {
     Error(unsafe { *libc::__errno_location() })
 }
 
+#[cfg(test)]
 fn set_errno(error: Error) {
     // SAFETY: as in `errno`.
     unsafe { *libc::__errno_location() = error.0 }

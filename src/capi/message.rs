@@ -120,13 +120,14 @@ pub unsafe extern "C" fn zmq_msg_recv(
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
+        let dont_wait = flags_ & ZMQ_DONTWAIT != 0;
+        if !message.is_outside() {
+            let part = wait::receive(socket, dont_wait, &mut Sink::Message(message))?;
+            return Ok(returned(part.size));
+        }
+        // What is there may call the program when it is dropped, so that is done without a lock.
         let mut received = Message::new();
-        let part = wait::receive(
-            socket,
-            flags_ & ZMQ_DONTWAIT != 0,
-            &mut Sink::Message(&mut received),
-        )?;
-        // What was there may call the program when it is dropped, so that is done without a lock.
+        let part = wait::receive(socket, dont_wait, &mut Sink::Message(&mut received))?;
         *message = received;
         Ok(returned(part.size))
     })
