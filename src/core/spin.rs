@@ -15,14 +15,17 @@ const MIN: Duration = Duration::from_micros(10);
 /// Between two tries the processor is offered to others. If it takes so long to get it back,
 /// there are more threads at work than processors, and trying is at their expense.
 const CROWDED: Duration = Duration::from_micros(30);
-/// Then so many waits go by before it is tried again.
+/// Then so many waits go by before it is tried again; each time twice as many, up to the second.
 const PENALTY: u32 = 32;
+const PENALTY_MAX: u32 = 16 * 1024;
 
 /// The time to try, of one socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spin {
     budget: Duration,
+    /// Waits to go by until it is tried again, and how many those were last time.
     penalty: u32,
+    last_penalty: u32,
 }
 
 impl Spin {
@@ -37,10 +40,9 @@ impl Spin {
         }
         std::thread::yield_now();
         if began.elapsed() - waited > CROWDED {
-            *self = Spin {
-                budget: Duration::ZERO,
-                penalty: PENALTY,
-            };
+            self.budget = Duration::ZERO;
+            self.penalty = (2 * self.last_penalty).clamp(PENALTY, PENALTY_MAX);
+            self.last_penalty = self.penalty;
         }
         true
     }
@@ -52,6 +54,10 @@ impl Spin {
             return;
         }
         let waited = began.elapsed();
+        if waited < self.budget {
+            // It was worth it.
+            self.last_penalty -= self.last_penalty / 8;
+        }
         self.budget = if waited <= MAX {
             (2 * self.budget).clamp(MIN, MAX)
         } else if self.budget > MIN {

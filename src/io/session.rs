@@ -26,6 +26,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::SockRef;
+
 use super::{
     Owner, depths,
     engine::{Engine, Read, Speech, Written},
@@ -686,7 +688,7 @@ impl State {
         };
         reactor.cancel_alarm(self.step_alarm.take());
         let is_tcp = matches!(self.origin, Origin::Connect(Endpoint::Tcp(_)));
-        let connected = match socket2::SockRef::from(&fd).take_error() {
+        let connected = match SockRef::from(&fd).take_error() {
             Ok(None) if is_tcp => tcp::tune(&fd, &self.options),
             Ok(None) => Ok(()),
             Ok(Some(error)) | Err(error) => Err(error.into()),
@@ -1251,6 +1253,10 @@ impl State {
             Phase::Steady(mut engine) => {
                 self.unwatch(reactor, engine.owned_fd());
                 engine.discard_input();
+                if self.loan.waiting > 0 {
+                    // A thread that polls a descriptor keeps it open; the peer is to know.
+                    let _ = SockRef::from(engine.owned_fd()).shutdown(std::net::Shutdown::Both);
+                }
             }
             Phase::Rest | Phase::Over => {}
         }
