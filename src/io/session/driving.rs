@@ -1,0 +1,105 @@
+//! What threads other than the I/O thread do with a session: the socket's senders and waiters.
+
+use super::*;
+
+/// What the socket's threads do with a session.
+impl Far for Session {
+    fn readable(&self, siblings: usize) {
+        if siblings > 0
+            && let Some(mut state) = self.try_state()
+        {
+            let gap = BURST_GAP * siblings as u32;
+            let burst =
+                !state.heard && state.written.is_some_and(|written| written.elapsed() < gap);
+            if !burst && state.is_drivable() {
+                state.write_at_once(self);
+                return;
+            }
+        }
+        self.wake();
+    }
+
+    fn deliver(&self) {
+        match self.try_state() {
+            Some(mut state) if state.is_drivable() && !state.blocked => state.write_at_once(self),
+            _ => self.wake(),
+        }
+    }
+
+    fn writable(&self) {
+        if let Some(mut state) = self.try_state()
+            && state.is_drivable()
+        {
+            state.read(self);
+            state.watch(self);
+            return;
+        }
+        self.wake();
+    }
+
+    fn closed(&self, linger: Option<Duration>) {
+        // An end may be dropped in the midst of what the session does.
+        if let Some(me) = self.me.upgrade() {
+            self.io.push(Command::Closed(me, linger));
+        }
+    }
+
+    fn shut(&self, linger: Option<Duration>) {
+        self.state().note_closed();
+        self.closed(linger);
+    }
+
+    fn drive(&self) {
+        if let Some(mut state) = self.try_state()
+            && state.is_drivable()
+        {
+            if !state.blocked {
+                state.write(self);
+                if state.blocked {
+                    state.watch(self);
+                }
+            }
+            if !state.stalled {
+                state.read(self);
+                state.loan.used = true;
+            }
+        }
+    }
+
+    fn lend(&self) -> Option<RawFd> {
+        let mut state = self.try_state()?;
+        if !state.is_drivable() || state.stalled {
+            return None;
+        }
+        let Phase::Steady(engine) = &state.phase else {
+            return None;
+        };
+        let fd = engine.fd();
+        let soon = state
+            .loan
+            .returned
+            .is_some_and(|returned| returned.elapsed() < Loan::SOON);
+        let loan = &mut state.loan;
+        loan.streak = if soon {
+            loan.streak.saturating_add(1)
+        } else {
+            0
+        };
+        (loan.waiting, loan.used) = (loan.waiting + 1, true);
+        state.watch(self);
+        Some(fd)
+    }
+
+    fn give_back(&self) {
+        let mut state = self.state();
+        let loan = &mut state.loan;
+        loan.waiting = loan.waiting.saturating_sub(1);
+        loan.returned = Some(Instant::now());
+        loan.kept = loan.streak >= Loan::STREAK;
+        if loan.kept && loan.alarm.is_none() {
+            // The I/O thread sets the alarm, once; or takes the descriptor back.
+            self.wake();
+        }
+        state.watch(self);
+    }
+}

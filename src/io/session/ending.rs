@@ -1,0 +1,106 @@
+//! Losing the connection, and the end of the session.
+
+use super::*;
+
+impl State {
+    /// Closes the descriptor, if there is one, and ends what belongs to the connection.
+    pub(super) fn drop_connection(&mut self, reactor: &mut Reactor) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Rest);
+        for alarm in [
+            self.step_alarm.take(),
+            self.flush_alarm.take(),
+            self.loan.alarm.take(),
+            self.ping_alarm.take(),
+            self.pong_alarm.take(),
+            self.silent_alarm.take(),
+        ] {
+            reactor.cancel_alarm(alarm);
+        }
+        match phase {
+            Phase::Connecting(fd) => {
+                self.unwatch(reactor, &fd);
+                self.event(consts::ZMQ_EVENT_CLOSED, fd.as_raw_fd());
+            }
+            Phase::Tunnelling(tunnel) => {
+                self.unwatch(reactor, tunnel.fd());
+                self.event(consts::ZMQ_EVENT_CLOSED, tunnel.fd().as_raw_fd());
+            }
+            Phase::Greeting(greeting) => self.unwatch(reactor, &greeting.fd),
+            Phase::Steady(mut engine) => {
+                self.unwatch(reactor, engine.owned_fd());
+                engine.discard_input();
+                if self.loan.waiting > 0 {
+                    // A thread that polls a descriptor keeps it open; the peer is to know.
+                    let _ = SockRef::from(engine.owned_fd()).shutdown(std::net::Shutdown::Both);
+                }
+            }
+            Phase::Rest | Phase::Over => {}
+        }
+        // Who still waits on the descriptor waits for events, too, and is to look at no other.
+        self.loan = Loan::default();
+    }
+
+    pub(super) fn disconnected(&mut self, reactor: &mut Reactor) {
+        let fd = match &self.phase {
+            Phase::Greeting(greeting) => greeting.fd.as_raw_fd(),
+            Phase::Steady(engine) => engine.fd(),
+            _ => return,
+        };
+        self.event(consts::ZMQ_EVENT_DISCONNECTED, fd);
+        self.drop_connection(reactor);
+    }
+
+    /// The connection is lost: makes it anew, or ends with it.
+    pub(super) fn lose(&mut self, session: &Arc<Session>, reactor: &mut Reactor, error: Error) {
+        let mut again = self.is_connecting_side();
+        match &self.phase {
+            Phase::Greeting(greeting) => {
+                again &= !greeting.refused;
+                if !greeting.refused {
+                    self.event(consts::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, error.0);
+                }
+                let stop = consts::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
+                again &= self.options.reconnect.stop & stop == 0;
+            }
+            // The peer has broken the protocol.
+            Phase::Steady(_) => {
+                again &= !matches!(error, Error::EPROTO | Error::EMSGSIZE);
+                self.notify();
+            }
+            _ => {}
+        }
+        self.disconnected(reactor);
+        again &= self.options.reconnect.interval > 0;
+        if !again {
+            return self.finish(reactor);
+        }
+        if self.options.pipe.immediate {
+            if let Some(ends) = self.ends.take() {
+                ends.close();
+                self.door.closed(None);
+            }
+        } else if let Some(ends) = &mut self.ends {
+            ends.tx.rollback();
+            ends.rx.queue().rewind();
+            if matches!(self.options.socket_type, SocketType::Sub | SocketType::XSub) {
+                self.door.hiccup();
+            }
+        }
+        self.retry(session, reactor);
+    }
+
+    /// Ends the session.
+    pub(super) fn finish(&mut self, reactor: &mut Reactor) {
+        self.drop_connection(reactor);
+        self.phase = Phase::Over;
+        reactor.cancel_alarm(self.linger_alarm.take());
+        if let Some(ends) = self.ends.take() {
+            ends.close();
+            self.door.closed(None);
+        }
+        if let Some(token) = self.token.take() {
+            reactor.remove(token);
+        }
+        self.owner = None;
+    }
+}
