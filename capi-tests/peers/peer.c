@@ -22,6 +22,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -317,6 +318,9 @@ static size_t receive_frame(void *handler, char *frame, size_t size)
     return length == -1 ? SIZE_MAX : (size_t)length;
 }
 
+/* Posted with each answer of the ZAP handler. */
+static sem_t judged;
+
 /* Answers requests until the context is terminated. */
 static void *judge(void *handler)
 {
@@ -337,6 +341,7 @@ static void *judge(void *handler)
         const char *answer[] = {"1.0", frames[ID], good ? "200" : "400", "text", "client", ""};
         for (int i = 0; i < 6; i++)
             check(zmq_send(handler, answer[i], strlen(answer[i]), i < 5 ? ZMQ_SNDMORE : 0), "zmq_send of the ZAP handler");
+        sem_post(&judged);
     }
     check(zmq_close(handler), "zmq_close of the ZAP handler");
     return NULL;
@@ -374,6 +379,7 @@ static void secure(const char *security)
     set_text(ZMQ_ZAP_DOMAIN, "test");
     user = "client";
     pthread_t thread;
+    sem_init(&judged, 0, 0);
     void *handler = zmq_socket(context, ZMQ_REP);
     check(zmq_bind(handler, "inproc://zeromq.zap.01"), "zmq_bind of the ZAP handler");
     if (pthread_create(&thread, NULL, judge, handler) != 0)
@@ -445,6 +451,9 @@ int main(int argc, char **argv)
             fail("there is no such role");
     ROLES[i].play(atoi(argv[5]), (size_t)atol(argv[6]));
 
+    /* The handler ends with the context: a connection that comes after that would be refused, messages and all. */
+    if (user)
+        sem_wait(&judged);
     check(zmq_close(sock), "zmq_close");
     check(zmq_ctx_term(context), "zmq_ctx_term");
     puts("done");
