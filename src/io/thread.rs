@@ -50,6 +50,8 @@ pub struct Io {
     poller: Poller,
     commands: SegQueue<Command>,
     notified: AtomicBool,
+    /// The thread has ended, and carries out nothing any more.
+    stopped: AtomicBool,
     load: AtomicUsize,
 }
 
@@ -60,6 +62,7 @@ impl Io {
             poller: Poller::new()?,
             commands: SegQueue::new(),
             notified: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             load: AtomicUsize::new(0),
         }))
     }
@@ -67,10 +70,24 @@ impl Io {
     /// Tells the thread something.
     pub fn push(&self, command: Command) {
         self.commands.push(command);
+        if self.stopped.load(Ordering::SeqCst) {
+            return self.drop_commands();
+        }
         if !self.notified.swap(true, Ordering::SeqCst) {
             // It can fail only if the poller's descriptor is gone, and then so is the thread.
             let _ = self.poller.notify();
         }
+    }
+
+    /// The thread has ended. What it is told too late, such as an address that was looked up for
+    /// long, would otherwise keep the session, and the session us.
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.drop_commands();
+    }
+
+    fn drop_commands(&self) {
+        while self.commands.pop().is_some() {}
     }
 
     /// How many sessions and listeners it serves.
@@ -179,6 +196,7 @@ impl Reactor {
             thread.spawn(move || {
                 schedule(&options);
                 reactor.run();
+                reactor.io.stop();
             })
         })?)
     }

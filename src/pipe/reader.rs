@@ -33,6 +33,8 @@ pub struct Reader {
     limit: u64,
     /// Bytes that can be read at `at` without asking further.
     run: usize,
+    /// There may be references among the records from `mark` to `at`, which were sent.
+    has_references: bool,
 }
 
 // SAFETY: a queue has one reader, and what is published is its own until it passes it by.
@@ -101,6 +103,7 @@ impl Reader {
             partial: 0,
             limit: 0,
             run: 0,
+            has_references: false,
         }
     }
 
@@ -313,8 +316,11 @@ impl Reader {
         // Moves the mark back to walk over what was passed.
         let (at, mark) = (self.at, self.mark);
         self.mark = old;
-        if batch.has_references {
+        // A message may have gone out in several batches.
+        self.has_references |= batch.has_references;
+        if self.has_references && mark.total > old.total {
             self.take_references(old, mark, spent);
+            self.has_references = at.total > mark.total;
         }
         self.at = mark;
         self.release_segments();

@@ -3,6 +3,7 @@
 //! `cargo test --release --package capi-tests --test stress -- [filter]... [--list]`. Each test is a process of its
 //! own, under a time limit, so that a crash, or what it costs, is that test's. `STRESS=n` makes them n times as long.
 
+mod endings;
 mod fork;
 mod garbage;
 mod idle;
@@ -69,6 +70,7 @@ const TESTS: &[Test] = &[
     test("garbage_ipc", 60, || garbage::garbage("ipc")),
     test("garbage_from_server", 60, garbage::from_server),
     test("idle", 30, idle::idle),
+    test("endings", 60, endings::endings),
     test("fork", 30, fork::fork),
     test("stale_handles", 30, misuse::stale_handles),
     test("threads_in_a_socket", 60, misuse::threads_in_a_socket),

@@ -21,12 +21,15 @@ impl State {
             Endpoint::Tcp(tcp) if tcp::is_numeric(tcp) => tcp::connect(tcp, &self.options),
             Endpoint::Tcp(tcp) => {
                 // A name server may take its time, and must not take the I/O thread's.
-                let (tcp, options, session) = (tcp.clone(), self.options.clone(), session.clone());
+                // .. nor keep anything of a context that has ended meanwhile.
+                let (tcp, options, session) =
+                    (tcp.clone(), self.options.clone(), session.me.clone());
                 let lookup = move || {
                     let resolved = tcp::resolve(&tcp, &options);
-                    session
-                        .io
-                        .push(Command::Resolved(session.clone(), resolved));
+                    if let Some(session) = session.upgrade() {
+                        let io = session.io.clone();
+                        io.push(Command::Resolved(session, resolved));
+                    }
                 };
                 let thread = std::thread::Builder::new().name("ZMQbg/Resolve".into());
                 match with_signals_blocked(|| thread.spawn(lookup)) {
