@@ -123,37 +123,43 @@ fn learn(items: &[Item], began: Instant) {
 
 /// Looks at all items. `drive`: the sockets' connections are moved along before.
 fn look(items: &mut [Item], drive: bool) -> Result<usize> {
-    let mut fds: Vec<libc::pollfd> = Vec::new();
+    // First the descriptors: looking after a socket clears its ZMQ_FD, which may be one of them.
+    look_at_descriptors(items)?;
     for item in items.iter_mut() {
-        item.ready = match item.what {
-            What::Socket(handle) => {
-                let mut socket = handle.lock()?;
-                if drive {
-                    wait::drive(&socket);
-                }
-                socket.process()?;
-                socket.ready() & item.events
+        if let What::Socket(handle) = item.what {
+            let mut socket = handle.lock()?;
+            if drive {
+                wait::drive(&socket);
             }
-            What::Fd(fd) => {
-                fds.push(libc::pollfd {
-                    fd,
-                    events: to_system(item.events),
-                    revents: 0,
-                });
-                0
-            }
-        };
-    }
-    if !fds.is_empty() {
-        pipe::poll(&mut fds, Some(Instant::now()))?;
-        let descriptors = items
-            .iter_mut()
-            .filter(|item| matches!(item.what, What::Fd(_)));
-        for (item, fd) in descriptors.zip(&fds) {
-            item.ready = from_system(fd.revents);
+            socket.process()?;
+            item.ready = socket.ready() & item.events;
         }
     }
     Ok(items.iter().filter(|item| item.ready != 0).count())
+}
+
+fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
+    let mut fds: Vec<libc::pollfd> = Vec::new();
+    for item in items.iter() {
+        if let What::Fd(fd) = item.what {
+            fds.push(libc::pollfd {
+                fd,
+                events: to_system(item.events),
+                revents: 0,
+            });
+        }
+    }
+    if fds.is_empty() {
+        return Ok(());
+    }
+    pipe::poll(&mut fds, Some(Instant::now()))?;
+    let descriptors = items
+        .iter_mut()
+        .filter(|item| matches!(item.what, What::Fd(_)));
+    for (item, fd) in descriptors.zip(&fds) {
+        item.ready = from_system(fd.revents);
+    }
+    Ok(())
 }
 
 /// Sleeps until something may have happened to one of the items.

@@ -330,6 +330,8 @@ impl Socket {
         self.links
             .push((self.last_endpoint.clone(), Link::Listener(listener)));
         Arc::make_mut(&mut self.options).net.use_fd = -1;
+        // ZMQ_FD becomes readable with each new link; programs that wait for it then go on to look.
+        self.inbox.nudge();
         Ok(())
     }
 
@@ -360,6 +362,7 @@ impl Socket {
         self.links.push((uri.to_vec(), Link::Session(session)));
         self.last_endpoint = uri.to_vec();
         self.detach_ended();
+        self.inbox.nudge();
         Ok(())
     }
 

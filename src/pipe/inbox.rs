@@ -45,6 +45,17 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    fn set_signal(&mut self) {
+        if !self.signalled
+            && let Some(signal) = &self.signal
+        {
+            signal.set();
+            self.signalled = true;
+        }
+    }
+}
+
 /// The list of events of one socket.
 #[derive(Default)]
 pub struct Inbox {
@@ -67,15 +78,18 @@ impl Inbox {
         state.events.push(event);
         self.pending.store(true, Ordering::Release);
         state.waiters.iter().for_each(|waiter| waiter.unpark());
-        if !state.signalled
-            && let Some(signal) = &state.signal
-        {
-            signal.set();
-            state.signalled = true;
-        }
+        state.set_signal();
     }
 
-    /// Whether there are events.
+    /// Has the descriptor become readable until the socket has been looked after, though there is
+    /// no event. Wakes nobody who waits.
+    pub fn nudge(&self) {
+        let mut state = self.state();
+        self.pending.store(true, Ordering::Release);
+        state.set_signal();
+    }
+
+    /// Whether there are events, or it was nudged.
     #[inline]
     pub fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Acquire)
@@ -116,16 +130,14 @@ impl Inbox {
         }
     }
 
-    /// The descriptor that is readable while there are events (`ZMQ_FD`).
+    /// The descriptor that is readable while there are events, or it was nudged (`ZMQ_FD`).
     pub fn fd(&self) -> Result<std::os::fd::RawFd> {
         let mut state = self.state();
         if state.signal.is_none() {
-            let signal = Signal::new()?;
-            if !state.events.is_empty() {
-                signal.set();
-                state.signalled = true;
+            state.signal = Some(Signal::new()?);
+            if self.is_pending() {
+                state.set_signal();
             }
-            state.signal = Some(signal);
         }
         Ok(state.signal.as_ref().map_or(-1, Signal::fd))
     }

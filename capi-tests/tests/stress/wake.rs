@@ -1,6 +1,7 @@
 //! Threads that wait are woken by what ends their wait.
 
 use std::{
+    ptr,
     sync::{
         Barrier,
         atomic::{AtomicBool, AtomicI32, Ordering},
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capi_tests::api::{Context, Errno, Library, Result, Socket, consts::*};
+use capi_tests::api::{Context, Errno, Library, PollItem, Result, Socket, consts::*};
 
 use crate::factor;
 
@@ -287,4 +288,34 @@ fn play(transport: &str, way: Way, time: Duration) -> u32 {
         clients.term().expect("an end");
     }
     rounds
+}
+
+/// ZMQ_FD is readable after a connect or a bind, and a zmq_poll(3) that looks after the socket, too, sees it so.
+pub fn fd_of_a_new_link() {
+    for library in [Library::reference(), Library::under_test()] {
+        let context = library.context();
+        let (one, other) = (context.socket(PULL), context.socket(PULL));
+        let fd_is_readable = |socket: Socket| {
+            let fd = PollItem {
+                socket: ptr::null_mut(),
+                fd: socket.get(FD).expect("a descriptor"),
+                events: POLLIN,
+                revents: 0,
+            };
+            let mut items = [socket.item(POLLIN), fd];
+            let ready = library.poll(&mut items, 0).expect("polled");
+            assert_eq!((items[0].revents, ready), (0, items[1].revents as usize));
+            items[1].revents == POLLIN
+        };
+        assert!(!fd_is_readable(one));
+        other.bind_any("tcp");
+        // The second has no descriptor yet, the first has.
+        one.connect("tcp://127.0.0.1:1").expect("an endpoint");
+        for socket in [one, other] {
+            assert!(fd_is_readable(socket));
+            assert!(!fd_is_readable(socket));
+            socket.close().expect("closed");
+        }
+        context.term().expect("an end");
+    }
 }
