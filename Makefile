@@ -44,8 +44,8 @@ endef
 
 define COUNT
 { print; fflush() }
-/^test result: / { passed += $$4; failed += $$6; ignored += $$8 }
-END { printf "\ntests: %d passed, %d failed, %d ignored\n", passed, failed, ignored }
+/^test result: / { passed += $$4; failed += $$6; skipped += $$8 }
+END { printf "\ntests: %d passed, %d failed, %d skipped\n", passed, failed, skipped }
 endef
 export COUNT
 
