@@ -67,7 +67,9 @@ impl Far for Session {
     }
 
     fn lend(&self) -> Option<RawFd> {
-        let mut state = self.try_state()?;
+        // Who is about to wait can wait for the lock: a loan that was kept must not be left to
+        // nobody.
+        let mut state = self.state();
         if !state.is_drivable() || state.stalled {
             return None;
         }
