@@ -1,6 +1,8 @@
 # make            builds libzmq.so.5 and libzmq.a in target/release, and include/zmq.h
 # make header     makes include/zmq.h from the source
 # make test       runs all tests and counts them
+# make test-pyzmq runs pyzmq's tests with the library and with the reference; it fetches pyzmq from PyPI
+# make test-czmq  does so with czmq's self-tests; it fetches czmq from Debian
 # make demo       runs the programs in c-examples
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
@@ -23,7 +25,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test demo install clean
+.PHONY: all header test test-pyzmq test-czmq demo install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -51,6 +53,14 @@ export COUNT
 
 test: all
 	{ $(TESTS); } 2>&1 | awk "$$COUNT"
+
+# Programs for libzmq that are built against what is installed under their own prefix.
+PROGRAMS := $(TARGET)/../programs
+
+test-pyzmq test-czmq: test-%: all
+	$(MAKE) --no-print-directory install PREFIX=$(abspath $(PROGRAMS)/prefix) > /dev/null
+	capi-tests/$*.sh $(PROGRAMS)/prefix $$($(CARGO) run --quiet --release --package capi-tests --bin reference) \
+	    $(PROGRAMS)/$*
 
 demo: all
 	c-examples/demo.sh $(TARGET) include
