@@ -15,18 +15,8 @@ pub unsafe extern "C" fn zmq_proxy(
     backend_: *mut c_void,
     capture_: *mut c_void,
 ) -> c_int {
-    guard(|| {
-        if frontend_.is_null() || backend_.is_null() {
-            return Err(Error::EFAULT);
-        }
-        // SAFETY: the caller's contract.
-        let socket = |handle: *mut c_void| unsafe { handle::socket(handle) };
-        let optional =
-            |handle: *mut c_void| (!handle.is_null()).then(|| socket(handle)).transpose();
-        let (capture, control) = (optional(capture_)?, optional(null_mut())?);
-        proxy::proxy(socket(frontend_)?, socket(backend_)?, capture, control)?;
-        Ok(0)
-    })
+    // SAFETY: the same contract; a null control is none.
+    unsafe { zmq_proxy_steerable(frontend_, backend_, capture_, null_mut()) }
 }
 
 /// As zmq_proxy(), with a socket that takes the commands PAUSE, RESUME, TERMINATE and STATISTICS.
