@@ -5,6 +5,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`consts`], [`error`], [`endpoint`], [`z85`] | the `ZMQ_*` numbers, errno values, addresses, Z85 |
+//! | [`sync`] | the lock of what C programs hold |
 //! | [`message`] | the 64-byte C layout, body ownership and free callbacks, metadata |
 //! | [`options`] | the table of socket options |
 //! | [`zmtp`] | the protocol without I/O |
@@ -24,5 +25,6 @@ pub mod message;
 pub mod options;
 pub mod pattern;
 pub mod pipe;
+pub mod sync;
 pub mod z85;
 pub mod zmtp;

@@ -61,6 +61,8 @@ impl Content for Arc<Context> {
 impl Context {
     /// A new context.
     pub fn create() -> Arc<Context> {
+        // Before there are threads of ours.
+        crate::sync::register();
         let over = Arc::new(OnceLock::<Signal>::new());
         let lives = Lives::new({
             let over = over.clone();

@@ -9,12 +9,15 @@ use std::{
     collections::VecDeque,
     ops::{Deref, DerefMut},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::{Biased, Guard},
+};
 
 /// What can be in a slot.
 pub trait Content: Sized + Send + 'static {
@@ -38,7 +41,7 @@ pub struct Slot<T: Content> {
     tag: AtomicU32,
     /// Counts what has been in the slot.
     generation: AtomicU64,
-    content: Mutex<Option<T>>,
+    content: Biased<Option<T>>,
 }
 
 impl<T: Content> Slot<T> {
@@ -55,10 +58,10 @@ impl<T: Content> Slot<T> {
             Box::leak(Box::new(Slot {
                 tag: AtomicU32::new(DEAD),
                 generation: AtomicU64::new(0),
-                content: Mutex::new(None),
+                content: Biased::new(None),
             }))
         });
-        *slot.content.lock().unwrap_or_else(PoisonError::into_inner) = Some(content);
+        *slot.content.lock() = Some(content);
         slot.tag.store(T::TAG, Ordering::Release);
         slot
     }
@@ -66,7 +69,10 @@ impl<T: Content> Slot<T> {
     /// Waits for its turn. ENOTRECOVERABLE if an earlier call has failed on a bug of ours.
     #[inline]
     pub fn lock(&'static self) -> Result<Locked<T>> {
-        let guard = self.content.lock().map_err(|_| Error::ENOTRECOVERABLE)?;
+        let guard = self.content.lock();
+        if self.content.is_poisoned() {
+            return Err(Error::ENOTRECOVERABLE);
+        }
         if guard.is_none() {
             return Err(T::STALE);
         }
@@ -84,7 +90,7 @@ impl<T: Content> Slot<T> {
 
     /// Takes the content out, whatever has happened to it.
     pub fn take(&'static self) -> Result<T> {
-        let mut guard = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.content.lock();
         let content = guard.take().ok_or(T::STALE)?;
         self.tag.store(DEAD, Ordering::Release);
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +107,7 @@ impl<T: Content> Slot<T> {
 /// The content of a slot, for as long as nobody else has its turn.
 pub struct Locked<T: Content> {
     slot: &'static Slot<T>,
-    guard: MutexGuard<'static, Option<T>>,
+    guard: Guard<'static, Option<T>>,
 }
 
 impl<T: Content> Locked<T> {

@@ -1,0 +1,339 @@
+//! A lock that costs next to nothing for the one thread that takes it again and again.
+//!
+//! A socket is used by one thread at a time, as a rule by the same one for all its life; and the
+//! two atomic operations by which a mutex is taken and left are a good part of what a small
+//! message costs. So the lock becomes *biased* towards a thread that has taken it often enough
+//! with nobody between: that thread then enters by plain stores and loads. Any other thread first
+//! takes the mutex, takes the bias away, and waits until the favourite is outside.
+//!
+//! Who owns what: `favourite` is written by whoever holds the mutex, `inside` by the favourite
+//! alone. The favourite sets `inside` and then looks whether it still is the favourite; who takes
+//! the bias away clears `favourite` and then looks at `inside`. The barriers between these
+//! ([`super::barrier`]) see to it that not both can miss the other. Nobody has to be woken: who
+//! has taken the bias away looks again and again, because calls are short. (Biased locking:
+//! Kawachiya, Koseki and Onodera, OOPSLA 2002.)
+
+#[cfg(loom)]
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+#[cfg(not(loom))]
+use std::{
+    cell::UnsafeCell,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::PoisonError,
+    time::Duration,
+};
+
+use super::barrier;
+
+/// So many times in a row a thread has to take the lock to become the favourite; twice as many
+/// each time that a favourite was disturbed.
+const STREAK_MIN: u32 = if cfg!(loom) { 1 } else { 32 };
+const STREAK_MAX: u32 = 1 << 20;
+
+/// A mutual exclusion lock around some content.
+pub struct Biased<T> {
+    /// The thread that the lock is biased towards; zero: none.
+    favourite: AtomicUsize,
+    /// Whether the favourite is inside.
+    inside: AtomicBool,
+    /// A thread has panicked inside.
+    poisoned: AtomicBool,
+    history: Mutex<History>,
+    content: UnsafeCell<T>,
+}
+
+/// Who has taken the mutex lately.
+struct History {
+    last: usize,
+    streak: u32,
+    wanted: u32,
+}
+
+// SAFETY: one thread at a time gets at the content.
+unsafe impl<T: Send> Sync for Biased<T> {}
+// SAFETY: as for any mutex.
+unsafe impl<T: Send> Send for Biased<T> {}
+
+/// Whoever has it is inside. For the favourite the mutex stays open.
+pub struct Guard<'a, T> {
+    lock: &'a Biased<T>,
+    history: Option<MutexGuard<'a, History>>,
+}
+
+impl<T> Biased<T> {
+    /// A lock that nobody holds.
+    pub fn new(content: T) -> Biased<T> {
+        Biased {
+            favourite: AtomicUsize::new(0),
+            inside: AtomicBool::new(false),
+            poisoned: AtomicBool::new(false),
+            history: Mutex::new(History {
+                last: 0,
+                streak: 0,
+                wanted: STREAK_MIN,
+            }),
+            content: UnsafeCell::new(content),
+        }
+    }
+
+    /// Waits until nobody is inside, and goes in.
+    #[inline]
+    pub fn lock(&self) -> Guard<'_, T> {
+        let history = match self.enter(this_thread()) {
+            true => None,
+            false => Some(self.take_turn()),
+        };
+        Guard {
+            lock: self,
+            history,
+        }
+    }
+
+    /// Whether a thread has panicked inside.
+    #[inline]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    /// Forgets that.
+    pub fn clear_poison(&self) {
+        self.poisoned.store(false, Ordering::Relaxed);
+    }
+
+    /// The favourite goes in.
+    #[inline]
+    fn enter(&self, me: usize) -> bool {
+        // A favourite that is inside already has called itself, and is to wait like anybody else.
+        if self.favourite.load(Ordering::Relaxed) != me || self.inside.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.inside.store(true, Ordering::Relaxed);
+        barrier::light();
+        if self.favourite.load(Ordering::Relaxed) == me {
+            return true;
+        }
+        self.inside.store(false, Ordering::Release);
+        false
+    }
+
+    /// Any other thread goes in, and there is no favourite any more.
+    #[cold]
+    fn take_turn(&self) -> MutexGuard<'_, History> {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let me = this_thread();
+        if self.favourite.load(Ordering::Relaxed) != 0 {
+            self.favourite.store(0, Ordering::Relaxed);
+            barrier::heavy();
+            self.wait_outside();
+            history.wanted = (history.wanted * 2).min(STREAK_MAX);
+            history.last = 0;
+        }
+        if history.last != me {
+            (history.last, history.streak) = (me, 0);
+        }
+        history.streak = history.streak.saturating_add(1);
+        history
+    }
+
+    fn wait_outside(&self) {
+        let mut rounds = 0u32;
+        while self.inside.load(Ordering::Acquire) {
+            rounds += 1;
+            if cfg!(loom) || rounds < 100 {
+                yield_now();
+            } else {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        }
+    }
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: we are inside, alone.
+        unsafe { &*content(&self.lock.content) }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut *content(&self.lock.content) }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.lock.poisoned.store(true, Ordering::Relaxed);
+        }
+        match &self.history {
+            None => self.lock.inside.store(false, Ordering::Release),
+            // Only now, so that a thread that calls itself doesn't get in a second time.
+            Some(history) if history.streak >= history.wanted && barrier::available() => {
+                self.lock.favourite.store(history.last, Ordering::Relaxed);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// What tells threads apart that run at the same time; never zero. One that comes after another
+/// has ended may be the same to us: it will find nobody inside.
+#[cfg(not(loom))]
+#[inline]
+fn this_thread() -> usize {
+    // SAFETY: has no preconditions.
+    unsafe { libc::pthread_self() as usize }
+}
+#[cfg(loom)]
+fn this_thread() -> usize {
+    loom::thread_local!(static ME: u8 = 0);
+    ME.with(|me| std::ptr::from_ref(me) as usize)
+}
+
+#[cfg(not(loom))]
+#[inline]
+fn content<T>(cell: &UnsafeCell<T>) -> *mut T {
+    cell.get()
+}
+/// Loom is told of each access, by which it finds two at once.
+#[cfg(loom)]
+fn content<T>(cell: &UnsafeCell<T>) -> *mut T {
+    cell.with_mut(|content| content)
+}
+
+#[cfg(loom)]
+use loom::thread::yield_now;
+#[cfg(not(loom))]
+use std::thread::yield_now;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::{
+        sync::{Arc, atomic::AtomicU64},
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// A thread keeps the lock busy as its favourite; others come by at random. Both count.
+    #[test]
+    fn a_favourite_and_passers_by_are_never_inside_together() {
+        barrier::register();
+        let until = Instant::now() + Duration::from_millis(500);
+        let lock = Arc::new(Biased::new((0u64, 0u64)));
+        let count = |pause: u64| {
+            let lock = lock.clone();
+            move || {
+                let mut mine = 0;
+                while Instant::now() < until {
+                    for _ in 0..200 {
+                        let mut both = lock.lock();
+                        assert_eq!(both.0, both.1);
+                        both.0 += 1;
+                        std::hint::black_box(&mut both);
+                        both.1 += 1;
+                        mine += 1;
+                        if pause > 0 {
+                            break;
+                        }
+                    }
+                    if pause > 0 {
+                        std::thread::sleep(Duration::from_micros(pause));
+                    }
+                }
+                mine
+            }
+        };
+        let threads = [0, 50, 700].map(|pause| std::thread::spawn(count(pause)));
+        let total: u64 = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum();
+        assert_eq!(*lock.lock(), (total, total));
+    }
+
+    /// Threads that come one after the other each become the favourite, after a while.
+    #[test]
+    fn the_bias_follows_the_user() {
+        barrier::register();
+        let lock = Arc::new(Biased::new(0));
+        for _ in 0..3 {
+            let lock = lock.clone();
+            let user = move || {
+                for _ in 0..STREAK_MIN * 16 {
+                    *lock.lock() += 1;
+                }
+                lock.favourite.load(Ordering::Relaxed) == this_thread()
+            };
+            let favoured = std::thread::spawn(user).join().unwrap();
+            assert_eq!(favoured, barrier::available());
+        }
+        assert_eq!(*lock.lock(), 3 * STREAK_MIN * 16);
+    }
+
+    /// A panic inside poisons the lock, whichever way the thread went in.
+    #[test]
+    fn a_panic_inside_is_remembered() {
+        barrier::register();
+        for before in [0, 2 * STREAK_MIN] {
+            let lock = Arc::new(Biased::new(AtomicU64::new(0)));
+            let user = {
+                let lock = lock.clone();
+                move || {
+                    (0..before).for_each(|_| drop(lock.lock()));
+                    let _inside = lock.lock();
+                    std::panic::resume_unwind(Box::new(()));
+                }
+            };
+            assert!(std::thread::spawn(user).join().is_err());
+            assert!(lock.is_poisoned());
+            drop(lock.lock());
+        }
+    }
+}
+
+/// All interleavings, by loom: `make loom`. The barriers are full fences there.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    /// One thread takes the lock often enough to become the favourite, and another comes between.
+    #[test]
+    fn nobody_is_inside_with_another() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let lock = Arc::new(Biased::new(0));
+            let other = {
+                let lock = lock.clone();
+                thread::spawn(move || *lock.lock() += 1)
+            };
+            for _ in 0..3 {
+                *lock.lock() += 1;
+            }
+            other.join().unwrap();
+            assert_eq!(*lock.lock(), 4);
+        });
+    }
+}
