@@ -7,7 +7,10 @@ use std::{
     ptr,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    message::drop_spent,
+};
 
 /// What a function of this return type returns when it fails.
 pub trait Failure {
@@ -62,7 +65,9 @@ pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
         let errno = libc::__errno_location();
         (errno, *errno)
     };
-    let (value, left) = match caught(body) {
+    let result = caught(body);
+    drop_spent();
+    let (value, left) = match result {
         Ok(value) => (value, found),
         Err(error) => (T::FAILURE, error.0),
     };

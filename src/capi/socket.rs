@@ -17,7 +17,6 @@ use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
     core::{slot::Slot, wait},
     error::{Error, Result},
-    io::drop_spent,
     message::{Message, Sink, Source},
     options::{SocketType, Value},
 };
@@ -53,7 +52,6 @@ pub unsafe extern "C" fn zmq_close(s_: *mut c_void) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
         unsafe { handle::socket(s_) }?.take()?.close();
-        drop_spent();
         Ok(0)
     })
 }
@@ -111,8 +109,6 @@ pub unsafe extern "C" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_in
         let mut socket = socket.lock()?;
         socket.process()?;
         socket.bind(address)?;
-        drop(socket);
-        drop_spent();
         Ok(0)
     })
 }
@@ -126,8 +122,6 @@ pub unsafe extern "C" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c
         let mut socket = socket.lock()?;
         socket.process()?;
         socket.connect(address)?;
-        drop(socket);
-        drop_spent();
         Ok(0)
     })
 }
@@ -141,8 +135,6 @@ pub unsafe extern "C" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_
         let mut socket = socket.lock()?;
         socket.process()?;
         socket.unlink(address)?;
-        drop(socket);
-        drop_spent();
         Ok(0)
     })
 }
@@ -156,8 +148,6 @@ pub unsafe extern "C" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -
         let mut socket = socket.lock()?;
         socket.process()?;
         socket.unlink(address)?;
-        drop(socket);
-        drop_spent();
         Ok(0)
     })
 }

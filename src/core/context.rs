@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     io::{Command, Io, Live, Lives, Reactor},
+    message::clear_pool,
     options::{ContextOptions, Options, SocketType, Value},
     pipe::{Event, Inbox, Signal, poll},
 };
@@ -200,6 +201,7 @@ impl Context {
             io.push(Command::Stop);
             let _ = thread.join();
         }
+        clear_pool();
         Ok(())
     }
 }

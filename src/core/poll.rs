@@ -10,7 +10,6 @@ use super::wait::{self, Handle, Loans, Waiter};
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
     error::Result,
-    io::drop_spent,
     pipe,
 };
 
@@ -71,12 +70,6 @@ fn from_system(events: c_short) -> c_int {
 
 /// Waits until something is ready, and returns how many items are. ETERM, ENOTSOCK, EINTR.
 pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
-    let result = poll_until(items, timeout);
-    drop_spent();
-    result
-}
-
-fn poll_until(items: &mut [Item], timeout: i64) -> Result<usize> {
     // The first look is at what is there, without a system call for the sockets.
     let ready = look(items, false)?;
     if ready > 0 {

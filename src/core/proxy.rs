@@ -91,7 +91,7 @@ fn forward(
     if let Ok(mut to) = to.lock() {
         to.uncork();
     }
-    crate::io::drop_spent();
+    crate::message::drop_spent();
     result
 }
 

@@ -20,8 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    io::drop_spent,
-    message::{Received, Sink, Source},
+    message::{Received, Sink, Source, drop_spent},
     pattern::BROKEN,
     pipe::{Far, Inbox, Parker},
 };
@@ -87,11 +86,7 @@ fn go_on_sending(
     match error {
         BROKEN if timeout == 0 => Err(Error::EAGAIN),
         BROKEN => drop_part(part),
-        Error::EAGAIN if timeout != 0 => {
-            let result = wait_to_send(socket, more, timeout, part);
-            drop_spent();
-            result
-        }
+        Error::EAGAIN if timeout != 0 => wait_to_send(socket, more, timeout, part),
         error => Err(error),
     }
 }
@@ -170,12 +165,9 @@ fn go_on_receiving(
         result = socket.try_recv(sink);
     }
     match result {
-        Err(Error::EAGAIN) => {}
-        result => return result,
+        Err(Error::EAGAIN) => wait_to_receive(socket, dont_wait, sink),
+        result => result,
     }
-    let result = wait_to_receive(socket, dont_wait, sink);
-    drop_spent();
-    result
 }
 
 fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {

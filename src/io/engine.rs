@@ -22,7 +22,7 @@ use super::socket::{self, Moved};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
-    pipe::{Batch, Flags, Gathered, Placeholder, REFERENCE_MIN, Record, Rx, Tx},
+    pipe::{Batch, Flags, Gathered, HEAD_MAX, Placeholder, REFERENCE_MIN, Record, Rx, Tx},
     zmtp::{self, Codec, Command, Header, Limit, Version, frame},
 };
 
@@ -35,6 +35,10 @@ const TURN_MAX: usize = 1024 * 1024;
 const ENCODE_MAX: usize = 64 * 1024;
 /// What is kept for encoding from one batch to the next, for each thread (bytes).
 const ENCODE_KEEP: usize = 2 * 1024 * 1024;
+/// A body is read to where it is expected if one call is worth it, but is given no more room than
+/// that before it is there (bytes).
+const EXPECTED_MIN: usize = SCRATCH / 2;
+const EXPECTED_MAX: usize = 4 * 1024 * 1024;
 /// So often a connection is read before others have their turn.
 const READ_TURNS: usize = 8;
 
@@ -51,23 +55,6 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH_PAD: RefCell<Scratch> = RefCell::default();
-    /// Messages that were sent, to be dropped when no lock is held: that may call the program.
-    static SPENT: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Drops the messages that this thread has sent. To be called without any lock.
-pub fn drop_spent() {
-    let _ = SPENT.try_with(|spent| {
-        if !spent.borrow().is_empty() {
-            let messages = std::mem::take(&mut *spent.borrow_mut());
-            drop(messages);
-        }
-    });
-}
-
-/// Drops a message later, when no lock is held.
-pub(super) fn drop_later(message: Message) {
-    let _ = SPENT.try_with(|spent| spent.borrow_mut().push(message));
 }
 
 /// What speaks on the wire.
@@ -125,6 +112,11 @@ pub struct Engine {
     /// beginning of a frame that is longer, and nothing behind it.
     coded: Vec<u8>,
     large: Option<Large>,
+    /// What such a body's size was last time; zero if something else came since. The next one is
+    /// often as large: then it is read straight to where it stays, together with its header.
+    expected: usize,
+    /// The beginning of a body that was read so, and how much of it is there.
+    early: Option<(Message, usize)>,
     /// In the midst of a message from the peer.
     inside: bool,
     /// Reads are large: worth a segment of their own.
@@ -155,6 +147,8 @@ impl Engine {
             out_at: 0,
             coded: Vec::new(),
             large: None,
+            expected: 0,
+            early: None,
             inside: false,
             streaming: false,
             heard: false,
@@ -246,8 +240,7 @@ impl Engine {
                         let Moved::Bytes(bytes) = moved else {
                             return Ok(Written::Blocked);
                         };
-                        let messages =
-                            SPENT.with_borrow_mut(|spent| rx.queue().sent(bytes, batch, spent));
+                        let messages = rx.queue().sent(bytes, batch);
                         rx.count(messages);
                         self.sent += bytes;
                         credit |= rx.credit();
@@ -372,8 +365,9 @@ impl Engine {
         })
     }
 
-    /// One read: first into what is left of a large body, then behind what is staged, then into
-    /// the buffer. Returns what came and how much there was room for.
+    /// One read: first into what is left of a large body, then to where the next one is expected
+    /// with its header, or else behind what is staged, then into the buffer. Returns what came and
+    /// how much there was room for.
     fn fill(&mut self, tx: &mut Tx, buffer: &mut Vec<u8>) -> Result<(Moved, usize)> {
         let piece = |start: *mut u8, len| libc::iovec {
             iov_base: start.cast(),
@@ -384,9 +378,15 @@ impl Engine {
             let left = large.message.size() - large.filled;
             pieces[0] = piece(large.message.data().wrapping_add(large.filled), left);
         }
-        let far_from_done = pieces[0].iov_len >= SCRATCH;
-        if far_from_done {
-            // All that comes is the body's.
+        let mut early = None;
+        if pieces[0].iov_len >= SCRATCH {
+            // It is far from done: all that comes is the body's.
+        } else if self.expected > 0 && tx.queue().staged().is_empty() {
+            let mut message = Message::with_size(self.expected)?;
+            let (start, _) = tx.queue().room(HEAD_MAX)?;
+            pieces[1] = piece(start, HEAD_MAX);
+            pieces[2] = piece(message.data(), message.size());
+            early = Some(message);
         } else if self.streaming {
             let (start, room) = tx.queue().room(SCRATCH)?;
             pieces[1] = piece(start, room);
@@ -397,15 +397,11 @@ impl Engine {
             pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
         }
         let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
-        let first = pieces
-            .iter()
-            .position(|piece| piece.iov_len > 0)
-            .unwrap_or(0);
-        let last = pieces
-            .iter()
-            .rposition(|piece| piece.iov_len > 0)
-            .unwrap_or(0);
-        // SAFETY: the rest of the body, the room in the segment and the buffer are ours to write.
+        let has_room = |piece: &libc::iovec| piece.iov_len > 0;
+        let first = pieces.iter().position(has_room).unwrap_or(0);
+        let last = pieces.iter().rposition(has_room).unwrap_or(0);
+        // SAFETY: the rest of the body, the room in the segment, the next body and the buffer are
+        // ours to write.
         let moved = unsafe { socket::receive(self.fd(), &pieces[first..=last]) }?;
         if let Moved::Bytes(bytes) = moved {
             let body = bytes.min(pieces[0].iov_len);
@@ -416,22 +412,39 @@ impl Engine {
             // SAFETY: just written there.
             unsafe { tx.queue().fill(staged) };
             let rest = bytes - body - staged;
-            if rest > 0 {
-                tx.queue().stage(&buffer[..rest])?;
+            match early {
+                Some(message) if rest > 0 => self.take_early(tx, message, rest)?,
+                None if rest > 0 => tx.queue().stage(&buffer[..rest])?,
+                _ => {}
             }
         }
         Ok((moved, wanted))
     }
 
+    /// Keeps what was read of a body before its header was looked at, if it is what was expected.
+    fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
+        match Header::parse(tx.queue().staged(), self.limit)? {
+            Some(header) if header.header_len == HEAD_MAX && header.body_len == message.size() => {
+                self.early = Some((message, filled));
+                Ok(())
+            }
+            _ => {
+                self.expected = 0;
+                tx.queue().stage(&message.bytes()[..filled])
+            }
+        }
+    }
+
     /// Accepts the whole frames among what is staged. False if the pipe is full.
     fn parse(&mut self, tx: &mut Tx) -> Result<bool> {
-        if let Some(large) = self
-            .large
-            .take_if(|large| large.filled == large.message.size())
-        {
-            self.complete(tx, large)?;
-        }
-        while self.large.is_none() {
+        loop {
+            if let Some(large) = self.large.take() {
+                if large.filled < large.message.size() {
+                    self.large = Some(large);
+                    break;
+                }
+                self.complete(tx, large)?;
+            }
             self.accept_plain(tx);
             let staged = tx.queue().staged();
             let Some(header) = Header::parse(staged, self.limit)? else {
@@ -448,7 +461,7 @@ impl Engine {
             if size > here {
                 if header.body_len >= REFERENCE_MIN {
                     self.begin_large(tx, &header)?;
-                    break;
+                    continue;
                 }
                 // What is missing is to come right behind it.
                 tx.queue().room(size - here)?;
@@ -489,12 +502,21 @@ impl Engine {
 
     /// Goes on with a body in memory of its own: what of it has come is moved there.
     fn begin_large(&mut self, tx: &mut Tx, header: &Header) -> Result<()> {
-        let mut message = Message::with_size(header.body_len)?;
-        let here = &tx.queue().staged()[header.header_len..];
-        let filled = here.len();
-        // SAFETY: there is room for the whole body, of which this is less, and nobody else has
-        // the message yet.
-        unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), filled) };
+        let (message, filled) = match self.early.take() {
+            Some(early) => early,
+            None => {
+                let mut message = Message::with_size(header.body_len)?;
+                let here = &tx.queue().staged()[header.header_len..];
+                // SAFETY: there is room for the whole body, of which this is less, and nobody
+                // else has the message yet.
+                unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), here.len()) };
+                (message, here.len())
+            }
+        };
+        self.expected = match header.body_len {
+            size @ EXPECTED_MIN..=EXPECTED_MAX => size,
+            _ => 0,
+        };
         tx.queue().unstage();
         let place = tx.queue().placeholder()?;
         self.large = Some(Large {

@@ -27,7 +27,6 @@ use std::{
 };
 
 pub use self::{
-    engine::drop_spent,
     listener::Listener,
     session::Session,
     thread::{Command, Io, Reactor, with_signals_blocked},

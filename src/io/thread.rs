@@ -237,7 +237,7 @@ impl Reactor {
                 }
             }
             self.ring();
-            super::engine::drop_spent();
+            crate::message::drop_spent();
         }
     }
 

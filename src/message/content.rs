@@ -1,12 +1,12 @@
 //! Bodies that live outside the 64 bytes: counted references to memory of ours or of the caller.
 
 use std::{
-    alloc::{Layout, alloc, dealloc},
     ffi::c_void,
     ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use super::pool;
 use crate::error::{Error, Result};
 
 /// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
@@ -33,19 +33,11 @@ unsafe impl Sync for Body {}
 
 const HEAD: usize = size_of::<Content>();
 
-fn layout(size: usize) -> Result<Layout> {
-    HEAD.checked_add(size)
-        .and_then(|bytes| Layout::from_size_align(bytes, align_of::<Content>()).ok())
-        .ok_or(Error::ENOMEM)
-}
-
 impl Body {
     /// A body of `size` bytes of unset content. ENOMEM if there is no memory for it.
     pub fn new(size: usize) -> Result<Body> {
-        let layout = layout(size)?;
-        // SAFETY: the layout is not of size zero.
-        let content =
-            NonNull::new(unsafe { alloc(layout) }.cast::<Content>()).ok_or(Error::ENOMEM)?;
+        let bytes = HEAD.checked_add(size).ok_or(Error::ENOMEM)?;
+        let content = pool::take(bytes)?.cast::<Content>();
         // SAFETY: freshly allocated, large enough and aligned for the head and `size` bytes more.
         unsafe {
             content.write(Content {
@@ -133,9 +125,7 @@ impl Drop for Body {
                 0
             }
         };
-        if let Ok(layout) = layout(size) {
-            // SAFETY: allocated in `new` with this layout, and nobody has a reference any more.
-            unsafe { dealloc(self.0.as_ptr().cast(), layout) };
-        }
+        // SAFETY: taken in `new` for so many bytes, and nobody has a reference any more.
+        unsafe { pool::give_back(self.0.cast(), HEAD + size) };
     }
 }

@@ -12,7 +12,10 @@ use super::{
     record::{self, Flags, Record},
     segment::{Link, Segment},
 };
-use crate::zmtp::frame::{self, Limit};
+use crate::{
+    message::drop_later,
+    zmtp::frame::{self, Limit},
+};
 
 #[derive(Clone, Copy)]
 struct Position {
@@ -331,13 +334,8 @@ impl Reader {
     }
 
     /// Says how many of the batch's bytes went out. Returns how many messages are done with.
-    /// What had to be kept until then is dropped, but for `spent`, which is for the caller to drop.
-    pub fn sent(
-        &mut self,
-        bytes: usize,
-        batch: &Batch,
-        spent: &mut Vec<crate::message::Message>,
-    ) -> u64 {
+    /// What had to be kept until then is dropped, but [later](drop_later).
+    pub fn sent(&mut self, bytes: usize, batch: &Batch) -> u64 {
         let old = self.mark;
         let messages = match batch.end {
             Some((at, mark)) if bytes == batch.bytes => {
@@ -354,7 +352,7 @@ impl Reader {
         // A message may have gone out in several batches.
         self.has_references |= batch.has_references;
         if self.has_references && mark.total > old.total {
-            self.take_references(old, mark, spent);
+            self.drop_references(old, mark);
             self.has_references = at.total > mark.total;
         }
         self.at = mark;
@@ -397,12 +395,7 @@ impl Reader {
         messages
     }
 
-    fn take_references(
-        &self,
-        from: Position,
-        to: Position,
-        spent: &mut Vec<crate::message::Message>,
-    ) {
+    fn drop_references(&self, from: Position, to: Position) {
         let mut at = from;
         while at.total < to.total {
             let Some(segment) = at.segment else { break };
@@ -414,7 +407,7 @@ impl Reader {
                 }
                 let bytes = Segment::at(segment, at.offset);
                 if record::read_head(bytes).0.has(Flags::REFERENCE) {
-                    spent.push(record::take_reference(bytes));
+                    drop_later(record::take_reference(bytes));
                 }
                 let size = record::size(bytes);
                 at.offset += size;

@@ -11,11 +11,8 @@ use std::{
 
 use super::{Phase, Session, State};
 use crate::{
-    io::{
-        engine::drop_later,
-        thread::{Command, Reactor},
-    },
-    message::{Message, Sink, Source},
+    io::thread::{Command, Reactor},
+    message::{Message, Sink, Source, drop_later},
     pipe::{End, Far},
     zmtp::{
         Handshake,

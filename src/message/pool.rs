@@ -1,0 +1,190 @@
+//! The memory of large bodies, kept for the next ones.
+//!
+//! What malloc(3) is given back in pieces of this size it gives back to the system at once, and the
+//! system has to make the pages anew, zeroed, for the next message: that costs more than to copy
+//! the body. So some memory is kept, in lists by size, and is given out again last in, first out,
+//! while it is still in the processor's cache. Contexts empty the pool when they end.
+//!
+//! Nobody waits for the lock: a thread that doesn't get it soon (it may be held by a thread that
+//! doesn't exist in this process, after a fork(2)) does without the pool.
+
+use std::{
+    alloc::{Layout, alloc, dealloc},
+    hint,
+    ptr::NonNull,
+    sync::{Mutex, MutexGuard, TryLockError},
+};
+
+use crate::error::{Error, Result};
+
+/// Blocks from this to that size (bytes) are kept, and of all together no more than so much.
+const MIN: usize = 16 * 1024;
+const MAX: usize = 4 * 1024 * 1024;
+const KEPT_MAX: usize = 16 * 1024 * 1024;
+
+/// There are so many sizes from one power of two to the next.
+const STEPS: usize = 8;
+const SIZES: usize = (MAX / MIN).ilog2() as usize * STEPS + 1;
+
+const ALIGNMENT: usize = align_of::<u128>();
+
+/// A block that is kept. The link to the next one is in the block itself.
+type Link = Option<NonNull<Block>>;
+struct Block(Link);
+
+struct Pool {
+    lists: [Link; SIZES],
+    kept: usize,
+}
+
+// SAFETY: what is kept belongs to the pool alone.
+unsafe impl Send for Pool {}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    lists: [None; SIZES],
+    kept: 0,
+});
+
+fn pool() -> Option<MutexGuard<'static, Pool>> {
+    for _ in 0..100 {
+        match POOL.try_lock() {
+            Ok(pool) => return Some(pool),
+            Err(TryLockError::Poisoned(_)) => return None,
+            Err(TryLockError::WouldBlock) => hint::spin_loop(),
+        }
+    }
+    None
+}
+
+/// The list for blocks of at least so many bytes, and how many these have.
+fn list(bytes: usize) -> Option<(usize, usize)> {
+    if !(MIN..=MAX).contains(&bytes) {
+        return None;
+    }
+    let octave = bytes.ilog2();
+    let step = (1 << octave) / STEPS;
+    let steps = (bytes - (1 << octave)).div_ceil(step);
+    let i = (octave - MIN.ilog2()) as usize * STEPS + steps;
+    Some((i, (1 << octave) + steps * step))
+}
+
+fn layout(bytes: usize) -> Result<Layout> {
+    Layout::from_size_align(bytes, ALIGNMENT).map_err(|_| Error::ENOMEM)
+}
+
+/// A block of at least so many bytes, at least one. ENOMEM.
+pub fn take(bytes: usize) -> Result<NonNull<u8>> {
+    debug_assert!(bytes > 0);
+    let Some((i, size)) = list(bytes) else {
+        // SAFETY: not of size zero.
+        return NonNull::new(unsafe { alloc(layout(bytes)?) }).ok_or(Error::ENOMEM);
+    };
+    if let Some(mut pool) = pool()
+        && let Some(block) = pool.lists[i]
+    {
+        // SAFETY: a block in the list has its link in it.
+        pool.lists[i] = unsafe { block.read() }.0;
+        pool.kept -= size;
+        return Ok(block.cast());
+    }
+    // SAFETY: not of size zero.
+    NonNull::new(unsafe { alloc(layout(size)?) }).ok_or(Error::ENOMEM)
+}
+
+/// Gives a block back.
+///
+/// # Safety
+/// It comes from [`take`] for so many bytes, and is not used any more.
+pub unsafe fn give_back(block: NonNull<u8>, bytes: usize) {
+    let mut bytes = bytes;
+    if let Some((i, size)) = list(bytes) {
+        bytes = size;
+        if let Some(mut pool) = pool()
+            && pool.kept + size <= KEPT_MAX
+        {
+            let block = block.cast::<Block>();
+            // SAFETY: large enough and aligned for a link, and ours now.
+            unsafe { block.write(Block(pool.lists[i])) };
+            pool.lists[i] = Some(block);
+            pool.kept += size;
+            return;
+        }
+    }
+    if let Ok(layout) = layout(bytes) {
+        // SAFETY: allocated by `take` with this layout.
+        unsafe { dealloc(block.as_ptr(), layout) };
+    }
+}
+
+/// Gives all that is kept back to the system.
+pub fn clear() {
+    let Some(mut pool) = pool() else { return };
+    let lists = std::mem::replace(&mut pool.lists, [None; SIZES]);
+    pool.kept = 0;
+    drop(pool);
+    for (i, mut list) in lists.into_iter().enumerate() {
+        let size = (MIN << (i / STEPS)) + (MIN << (i / STEPS)) / STEPS * (i % STEPS);
+        while let Some(block) = list {
+            // SAFETY: as in `take` and `give_back`.
+            unsafe {
+                list = block.read().0;
+                if let Ok(layout) = layout(size) {
+                    dealloc(block.cast().as_ptr(), layout);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_large_enough_and_not_much_larger() {
+        let mut last = None;
+        for bytes in (MIN..=MAX).step_by(997).chain([MAX]) {
+            let (i, size) = list(bytes).unwrap();
+            assert!(i < SIZES && size >= bytes && size <= bytes + bytes / STEPS);
+            assert_eq!(list(size), Some((i, size)));
+            assert!(last <= Some(i));
+            last = Some(i);
+        }
+        assert_eq!((list(MIN - 1), list(MAX + 1)), (None, None));
+    }
+
+    /// Threads that take blocks and give them back to each other: each block is one's alone.
+    #[test]
+    fn no_block_is_given_out_twice() {
+        let threads = [1u8, 2, 3].map(|me| {
+            std::thread::spawn(move || {
+                let mut mine = Vec::new();
+                for round in 0..2000 {
+                    let bytes = MIN + (round * 7919) % (4 * MIN);
+                    let block = take(bytes).unwrap();
+                    // SAFETY: so many bytes are there.
+                    unsafe { block.write_bytes(me, bytes) };
+                    mine.push((block, bytes));
+                    if mine.len() > 5 {
+                        let (block, bytes) = mine.swap_remove(round % 5);
+                        // SAFETY: written above, and used by nobody else.
+                        unsafe {
+                            let all = std::slice::from_raw_parts(block.as_ptr(), bytes);
+                            assert!(all.iter().all(|&byte| byte == me));
+                            give_back(block, bytes);
+                        }
+                    }
+                }
+                for (block, bytes) in mine {
+                    // SAFETY: as above.
+                    unsafe { give_back(block, bytes) };
+                }
+            })
+        });
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert!(POOL.lock().unwrap().kept <= KEPT_MAX);
+        clear();
+    }
+}
