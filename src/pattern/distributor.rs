@@ -4,7 +4,7 @@ use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::Source,
-    pipe::{PipeId, REFERENCE_MIN},
+    pipe::{PipeId, SHARED_MIN},
 };
 
 /// Gives a message to all pipes, or to those that it matches. The pipes stand in this order:
@@ -119,7 +119,7 @@ impl Distributor {
         match self.matching {
             0 => {}
             1 => self.write(0, pipes, more, part),
-            _ if part.bytes().len() < REFERENCE_MIN => {
+            _ if part.bytes().len() < SHARED_MIN => {
                 let bytes = part.bytes();
                 self.write_to_each(|this, place| {
                     this.write(place, pipes, more, &mut Source::Bytes(bytes));

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{
-    Depth, REFERENCE_MIN,
+    Depth, REFERENCE_MIN, SHARED_MIN,
     gauge::Gauge,
     latest::Latest,
     queue, reader,
@@ -148,7 +148,7 @@ impl Tx {
     #[inline(always)]
     pub fn send(&mut self, flags: u8, part: &mut Source) -> Result<bool> {
         let bytes = part.bytes();
-        if flags == 0 && bytes.len() < REFERENCE_MIN && !self.conflates && self.queue.is_clean() {
+        if flags == 0 && bytes.len() < SHARED_MIN && !self.conflates && self.queue.is_clean() {
             let wake = self.queue.frame_message(bytes)?;
             self.written += 1;
             part.done();
@@ -164,11 +164,12 @@ impl Tx {
             return self.replace(flags & Flags::MORE != 0, part);
         }
         let bytes = part.bytes();
-        if bytes.len() < REFERENCE_MIN {
+        let size = bytes.len();
+        if size >= REFERENCE_MIN || size >= SHARED_MIN && part.is_shared() {
+            self.write_message(flags, part)?;
+        } else {
             self.queue.frame(flags, bytes)?;
             part.done();
-        } else {
-            self.write_message(flags, part)?;
         }
         if flags & Flags::MORE == 0 {
             self.end_message();

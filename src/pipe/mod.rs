@@ -29,7 +29,7 @@ pub use self::{
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
     parker::{Parker, Signal, poll},
-    queue::REFERENCE_MIN,
+    queue::{REFERENCE_MIN, SHARED_MIN},
     reader::{Batch, Gathered},
     record::{Flags, HEAD_MAX, Peer, Record, head_size},
     writer::{Placeholder, SEGMENT_MAX},

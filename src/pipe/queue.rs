@@ -24,6 +24,10 @@ use crate::error::Result;
 /// gather, and a free on another processor.
 pub const REFERENCE_MIN: usize = 8 * 1024;
 
+/// The same for bodies that are shared already, so that a reference needs no allocation, and the
+/// copies would be many.
+pub const SHARED_MIN: usize = 1024;
+
 /// The list of segments from the reader's to the writer's, and the count of published bytes.
 ///
 /// The writer sets `first` once, before it publishes anything. Segments travel: from the writer,

@@ -91,7 +91,7 @@ pub enum Gathered {
 }
 
 /// A batch has no more pieces than this.
-const PIECES_MAX: usize = 64;
+const PIECES_MAX: usize = 256;
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>) -> Reader {

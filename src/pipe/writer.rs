@@ -7,7 +7,7 @@
 use std::{ptr, slice, sync::Arc, sync::atomic::Ordering};
 
 use super::{
-    queue::{REFERENCE_MIN, Shared},
+    queue::Shared,
     record::{self, Peer},
     segment::{Link, Segment},
 };
@@ -208,21 +208,17 @@ impl Writer {
         self.write(size, |to| unsafe { record::write_frame(to, flags, body) })
     }
 
-    /// Writes a message: its bytes if they are few, else by reference.
+    /// Writes a message by reference. Its body must not be inline. It comes back if there is no
+    /// memory for that.
     pub fn message(&mut self, flags: u8, message: Message) -> std::result::Result<(), Message> {
-        let written = if message.size() < REFERENCE_MIN {
-            self.frame(flags, message.bytes())
-        } else if self.room(record::REFERENCE_SIZE).is_err() {
+        if self.room(record::REFERENCE_SIZE).is_err() {
             return Err(message);
-        } else {
-            // SAFETY: there is so much room.
-            return self
-                .write(record::REFERENCE_SIZE, |to| unsafe {
-                    record::write_reference(to, flags, message);
-                })
-                .map_err(|_| Message::new());
-        };
-        written.map_err(|_| message)
+        }
+        // SAFETY: there is so much room.
+        self.write(record::REFERENCE_SIZE, |to| unsafe {
+            record::write_reference(to, flags, message);
+        })
+        .map_err(|_| Message::new())
     }
 
     /// Writes what is known of the peer that what follows comes from. It can be published before
