@@ -280,8 +280,12 @@ impl Socket {
     }
 
     /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.
+    ///
+    /// `retrying`: the caller will try again in a moment, and before it waits or goes away once
+    /// more without saying so. Until then nothing that comes wakes the socket.
     #[inline]
-    pub fn try_recv(&mut self, sink: &mut Sink) -> Result<Received> {
+    pub fn try_recv(&mut self, sink: &mut Sink, retrying: bool) -> Result<Received> {
+        self.pipes.retrying = retrying;
         let result = self.pattern.recv(&mut self.pipes, sink);
         self.detach_ended();
         if let Ok(received) = &result {

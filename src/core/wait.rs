@@ -134,14 +134,14 @@ pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
 pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
     let mut socket = handle.lock()?;
     socket.process()?;
-    socket.try_recv(sink)
+    socket.try_recv(sink, false)
 }
 
 /// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.
 #[inline]
 pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
     match handle.favour(|socket| match socket.is_undisturbed() {
-        true => socket.try_recv(sink),
+        true => socket.try_recv(sink, !dont_wait),
         false => Err(DISTURBED),
     }) {
         Some(Ok(received)) => Ok(received),
@@ -162,7 +162,7 @@ fn go_on_receiving(
     let mut result = Err(failed);
     if failed == DISTURBED {
         socket.process()?;
-        result = socket.try_recv(sink);
+        result = socket.try_recv(sink, !dont_wait);
     }
     match result {
         Err(Error::EAGAIN) => wait_to_receive(socket, dont_wait, sink),
@@ -174,28 +174,29 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
     if dont_wait || socket.options().receive_timeout == 0 {
         drive(&socket);
         socket.process()?;
-        return socket.try_recv(sink);
+        return socket.try_recv(sink, false);
     }
     let (began, deadline) = (
         Instant::now(),
         deadline(socket.options().receive_timeout.into()),
     );
     let mut loans = Loans::default();
-    let mut is_over = false;
+    let (mut retrying, mut is_over) = (true, false);
     loop {
         if loans.is_empty() {
             loans.add(&socket);
         }
         drive(&socket);
         socket.process()?;
-        match socket.try_recv(sink) {
+        match socket.try_recv(sink, retrying) {
             Err(Error::EAGAIN) if !is_over => {}
             result => {
                 socket.spin.learn(began);
                 return result;
             }
         }
-        if goes_on(&mut socket, began) {
+        if retrying {
+            retrying = goes_on(&mut socket, began);
             continue;
         }
         socket = Waiter::wait(socket, &loans, deadline)?;

@@ -151,6 +151,9 @@ impl FairQueue {
         if self.more && !self.rest.is_empty() {
             return self.recv_rest(sink);
         }
+        if pipes.retrying && self.is_quiet(pipes) {
+            return Err(Error::EAGAIN);
+        }
         while self.active > 0 {
             let id = self.ring.get(self.current).ok_or(Error::EAGAIN)?;
             if let Some(end) = pipes.get_mut(id) {
@@ -166,6 +169,14 @@ impl FairQueue {
             self.deactivate_current();
         }
         Err(Error::EAGAIN)
+    }
+
+    /// Whether the active pipes have nothing to read, not even that they are at their end.
+    fn is_quiet(&self, pipes: &mut Pipes) -> bool {
+        let active = &self.ring.as_slice()[..self.active];
+        active
+            .iter()
+            .all(|&id| pipes.get_mut(id).is_some_and(End::is_quiet))
     }
 
     fn recv_rest(&mut self, sink: &mut Sink) -> Result<Received> {

@@ -16,6 +16,9 @@ pub struct Pipes {
     free: Vec<u32>,
     len: usize,
     ended: Vec<PipeId>,
+    /// Whoever receives will try again in a moment if there is nothing: then empty pipes need
+    /// not be made to tell when there is something.
+    pub retrying: bool,
 }
 
 /// The slot that a name stands for. A pipe's alone until it is removed.

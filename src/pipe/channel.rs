@@ -125,7 +125,12 @@ impl Tx {
         }
     }
 
-    /// The queue, to read into in place. Whole messages are told by [`Tx::count`].
+    /// How many messages were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The queue, to read into in place. Whole messages are told by [`Tx::end_messages`].
     pub fn queue(&mut self) -> &mut writer::Writer {
         &mut self.queue
     }

@@ -316,6 +316,11 @@ impl End {
         Some(Ok(received))
     }
 
+    /// Whether there is nothing to be read for now; the socket won't be told when there is.
+    pub fn is_quiet(&mut self) -> bool {
+        !self.ends.rx.queue().has_records() && !self.ends.rx.is_closed()
+    }
+
     /// Whether there is a part to be read. If not, the socket will be told when there is.
     #[inline]
     pub fn is_readable(&mut self) -> bool {

@@ -2,28 +2,63 @@
 //!
 //! Two of them make a pipe safe: one counts the bytes that the writer has published, the other
 //! the messages for which the reader has returned credit. The side that waits marks the gauge as
-//! *asleep* in the same atomic step that checks that nothing has come; the side that advances
-//! learns in the same atomic step whether the other sleeps. So either the waiter sees the
-//! advance, or the advancer sees the sleeper, whichever comes first: no wake-up is lost, and none
-//! is sent to somebody who is awake.
+//! *asleep* and then looks whether the count has moved; the side that advances moves the count and
+//! then looks whether the other sleeps. With a full fence between the two steps on either side not
+//! both can miss the other: either the waiter sees the advance, or the advancer sees the sleeper.
+//! No wake-up is lost, and none is sent to somebody who is awake.
+//!
+//! The fence is most of what it costs to pass a small message on: it waits until the message has
+//! left the processor. So a side that advances again and again while nobody falls asleep marks the
+//! gauge as *busy*, and from then on does without the fence. The side that waits has to clear that
+//! mark first, and then makes up for the fence by a [heavy barrier](crate::sync::heavy). That one
+//! costs hundreds of nanoseconds, or thousands while other threads of the process run: so its
+//! price is measured, and set against the fences that the last streak would have cost.
+//!
+//! Who owns what: `count`, `streak` and `wanted` are written by the side that advances alone,
+//! `price` by the one that waits; `marks` by both, in atomic steps.
 
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[cfg(not(loom))]
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use std::time::Instant;
+
+use crate::sync::{heavy, is_barrier_available, light};
 
 /// A monotone count, with one side that advances it and one that waits for that.
-pub struct Gauge(AtomicU64);
+pub struct Gauge {
+    count: AtomicU64,
+    marks: AtomicU32,
+    /// How often it was advanced in a row with nobody asleep, and how often it has to be until
+    /// it is busy.
+    streak: AtomicU32,
+    wanted: AtomicU32,
+    /// What the last heavy barrier took, in nanoseconds.
+    price: AtomicU32,
+}
+
+const ASLEEP: u32 = 1;
+const CLOSED: u32 = 2;
+const BUSY: u32 = 4;
+
+/// So long a streak makes it busy at first.
+const STREAK: u32 = if cfg!(loom) { 1 } else { 256 };
+const STREAK_MAX: u32 = 1 << 24;
+/// What a fence costs while messages are on their way through it, in nanoseconds.
+const FENCE: u32 = 8;
 
 impl Default for Gauge {
     fn default() -> Gauge {
-        Gauge(AtomicU64::new(0))
+        Gauge {
+            count: AtomicU64::new(0),
+            marks: AtomicU32::new(0),
+            streak: AtomicU32::new(0),
+            wanted: AtomicU32::new(STREAK),
+            price: AtomicU32::new(0),
+        }
     }
 }
-
-const ASLEEP: u64 = 1;
-const CLOSED: u64 = 2;
-const ONE: u64 = 4;
 
 impl Gauge {
     /// A gauge at zero with nobody asleep.
@@ -34,57 +69,122 @@ impl Gauge {
     /// A gauge at zero whose waiter is asleep.
     #[cfg(all(test, loom))]
     fn new_asleep() -> Gauge {
-        Gauge(AtomicU64::new(ASLEEP))
+        Gauge {
+            marks: AtomicU32::new(ASLEEP),
+            ..Gauge::default()
+        }
     }
 
     /// Advances the count. True if the waiter slept: the caller is then the one to wake it.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn advance(&self, by: u64) -> bool {
-        let before = self.0.fetch_add(by * ONE, Ordering::AcqRel);
-        before & ASLEEP != 0 && self.rouse()
+        let count = self.count.load(Ordering::Relaxed) + by;
+        let streak = self.streak.load(Ordering::Relaxed).wrapping_add(1);
+        self.streak.store(streak, Ordering::Relaxed);
+        if self.marks.load(Ordering::Relaxed) == BUSY {
+            self.count.store(count, Ordering::Release);
+            light();
+            if self.marks.load(Ordering::Relaxed) == BUSY {
+                return false;
+            }
+        }
+        self.count.swap(count, Ordering::SeqCst);
+        let marks = self.marks.load(Ordering::SeqCst);
+        if marks & ASLEEP == 0 && streak < self.wanted.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.end_streak(marks)
+    }
+
+    /// It is time to become busy, or there is somebody to wake.
+    #[cold]
+    fn end_streak(&self, marks: u32) -> bool {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        if marks & ASLEEP == 0 {
+            // If the other side has fallen asleep meanwhile, the next advance is to find out.
+            if is_barrier_available() {
+                let _ = self
+                    .marks
+                    .compare_exchange(0, BUSY, Ordering::SeqCst, Ordering::Relaxed);
+            }
+            return false;
+        }
+        let streak = self.streak.swap(0, Ordering::Relaxed);
+        let price = self.price.load(Ordering::Relaxed) / FENCE;
+        if streak > 2 * price {
+            self.wanted.store((price / 2).max(1), Ordering::Relaxed);
+        } else if streak >= wanted {
+            self.wanted
+                .store((2 * wanted).min(STREAK_MAX), Ordering::Relaxed);
+        }
+        self.rouse()
     }
 
     /// Says that there will be no more. True as with [`Gauge::advance`].
     #[must_use]
     pub fn close(&self) -> bool {
-        let before = self.0.fetch_or(CLOSED, Ordering::AcqRel);
+        let before = self.marks.fetch_or(CLOSED, Ordering::SeqCst);
         before & ASLEEP != 0 && self.rouse()
     }
 
     /// Of several that see the sleeper, one is to wake it.
     #[cold]
     fn rouse(&self) -> bool {
-        self.0.fetch_and(!ASLEEP, Ordering::AcqRel) & ASLEEP != 0
+        self.marks.fetch_and(!ASLEEP, Ordering::SeqCst) & ASLEEP != 0
     }
 
     /// The count. What was written before it was advanced so far is visible.
     #[inline]
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire) / ONE
+        self.count.load(Ordering::Acquire)
     }
 
     /// Whether it was closed.
     pub fn is_closed(&self) -> bool {
-        self.0.load(Ordering::Acquire) & CLOSED != 0
+        self.marks.load(Ordering::Acquire) & CLOSED != 0
     }
 
     /// Whether somebody sleeps, and the next advance will have to wake it.
     pub fn is_asleep(&self) -> bool {
-        self.0.load(Ordering::Acquire) & ASLEEP != 0
+        self.marks.load(Ordering::Acquire) & ASLEEP != 0
     }
 
     /// Goes to sleep unless the count has passed `seen` or the gauge was closed: then false.
     #[must_use]
     pub fn sleep(&self, seen: u64) -> bool {
-        let still = seen * ONE;
-        match self
-            .0
-            .compare_exchange(still, still | ASLEEP, Ordering::AcqRel, Ordering::Acquire)
-        {
-            Ok(_) => true,
-            Err(now) => now == still | ASLEEP,
+        let mut marks = self.marks.load(Ordering::SeqCst);
+        loop {
+            if marks & CLOSED != 0 {
+                return false;
+            }
+            if self.count() != seen {
+                // Who slept and is told of what it has found by itself is told once too often.
+                return false;
+            }
+            if marks & ASLEEP != 0 {
+                return true;
+            }
+            match self
+                .marks
+                .compare_exchange(marks, ASLEEP, Ordering::SeqCst, Ordering::SeqCst)
+            {
+                Ok(_) => break,
+                Err(now) => marks = now,
+            }
         }
+        if marks & BUSY != 0 {
+            let began = Instant::now();
+            heavy();
+            let price = began.elapsed().as_nanos().clamp(1, 1 << 20);
+            self.price.store(price as u32, Ordering::Relaxed);
+        }
+        let still = self.count.load(Ordering::SeqCst) == seen;
+        if !still {
+            // Unless the other side has seen the mark first: then the wake-up is on its way.
+            let _ = self.rouse();
+        }
+        still
     }
 }
 

@@ -4,6 +4,6 @@ mod barrier;
 mod biased;
 
 pub use self::{
-    barrier::register,
+    barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard},
 };

@@ -63,9 +63,10 @@ impl State {
         if self.failed.is_some() || self.socket_closed {
             return;
         }
+        let before = ends.tx.written();
         let (result, wake) = engine.read(&mut ends.tx);
+        self.heard |= ends.tx.written() != before;
         if wake {
-            self.heard = true;
             self.door.readable(1);
         }
         match result {
