@@ -5,6 +5,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`consts`], [`error`], [`endpoint`], [`z85`] | the `ZMQ_*` numbers, errno values, addresses, Z85 |
+//! | `memory` | large blocks of memory, kept to be used again |
 //! | [`sync`] | the lock of what C programs hold |
 //! | [`message`] | the 64-byte C layout, body ownership and free callbacks, metadata |
 //! | [`options`] | the table of socket options |
@@ -21,6 +22,7 @@ pub mod core;
 pub mod endpoint;
 pub mod error;
 pub mod io;
+mod memory;
 pub mod message;
 pub mod options;
 pub mod pattern;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     io::{Command, Io, Live, Lives, Reactor},
-    message::clear_pool,
+    memory,
     options::{ContextOptions, Options, SocketType, Value},
     pipe::{Event, Inbox, Signal, poll},
 };
@@ -201,7 +201,7 @@ impl Context {
             io.push(Command::Stop);
             let _ = thread.join();
         }
-        clear_pool();
+        memory::clear();
         Ok(())
     }
 }

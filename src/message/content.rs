@@ -6,8 +6,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::pool;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    memory,
+};
 
 /// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
 pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
@@ -37,7 +39,7 @@ impl Body {
     /// A body of `size` bytes of unset content. ENOMEM if there is no memory for it.
     pub fn new(size: usize) -> Result<Body> {
         let bytes = HEAD.checked_add(size).ok_or(Error::ENOMEM)?;
-        let content = pool::take(bytes)?.cast::<Content>();
+        let content = memory::take(bytes)?.cast::<Content>();
         // SAFETY: freshly allocated, large enough and aligned for the head and `size` bytes more.
         unsafe {
             content.write(Content {
@@ -126,6 +128,6 @@ impl Drop for Body {
             }
         };
         // SAFETY: taken in `new` for so many bytes, and nobody has a reference any more.
-        unsafe { pool::give_back(self.0.cast(), HEAD + size) };
+        unsafe { memory::give_back(self.0.cast(), HEAD + size) };
     }
 }

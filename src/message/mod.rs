@@ -8,7 +8,6 @@ mod content;
 mod copy;
 mod metadata;
 mod part;
-mod pool;
 mod spent;
 
 use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice};
@@ -17,7 +16,6 @@ pub use content::{Body, FreeFn};
 pub use copy::copy;
 pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Received, Sink, Source};
-pub use pool::clear as clear_pool;
 pub use spent::{drop_later, drop_spent};
 
 use crate::error::{Error, Result};

@@ -1,12 +1,14 @@
 //! The memory of a pipe: a linked list of byte segments.
 
 use std::{
-    alloc::{Layout, alloc, dealloc},
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    memory,
+};
 
 /// The head of a segment; its bytes follow in the same allocation.
 ///
@@ -22,22 +24,16 @@ pub struct Segment {
 /// `end` of a segment that is still written to.
 pub const OPEN: usize = usize::MAX;
 
-fn layout(capacity: usize) -> Result<Layout> {
-    capacity
-        .checked_add(size_of::<Segment>())
-        .and_then(|bytes| Layout::from_size_align(bytes, align_of::<Segment>()).ok())
-        .ok_or(Error::ENOMEM)
-}
-
 /// A pointer to a segment; who may use it for what is up to the queue.
 pub type Link = NonNull<Segment>;
 
 impl Segment {
     /// A segment for so many bytes. ENOMEM if there is no memory for it.
     pub fn allocate(capacity: usize) -> Result<Link> {
-        // SAFETY: not of size zero.
-        let memory = unsafe { alloc(layout(capacity)?) }.cast::<Segment>();
-        let segment = NonNull::new(memory).ok_or(Error::ENOMEM)?;
+        let bytes = capacity
+            .checked_add(size_of::<Segment>())
+            .ok_or(Error::ENOMEM)?;
+        let segment = memory::take(bytes)?.cast::<Segment>();
         let head = Segment {
             next: AtomicPtr::new(ptr::null_mut()),
             end: AtomicUsize::new(OPEN),
@@ -53,11 +49,10 @@ impl Segment {
     /// # Safety
     /// Nobody uses the segment any more.
     pub unsafe fn free(segment: Link) {
-        // SAFETY: as promised; the layout is that of `allocate`.
+        // SAFETY: as promised; so many bytes were taken by `allocate`.
         unsafe {
-            if let Ok(layout) = layout(segment.as_ref().capacity) {
-                dealloc(segment.as_ptr().cast(), layout);
-            }
+            let bytes = segment.as_ref().capacity + size_of::<Segment>();
+            memory::give_back(segment.cast(), bytes);
         }
     }
 

@@ -1,8 +1,8 @@
-//! The memory of large bodies, kept for the next ones.
+//! The memory of large bodies and of pipes, kept for the next ones.
 //!
 //! What malloc(3) is given back in pieces of this size it gives back to the system at once, and the
 //! system has to make the pages anew, zeroed, for the next message: that costs more than to copy
-//! the body. So some memory is kept, in lists by size, and is given out again last in, first out,
+//! it. So some memory is kept, in lists by size, and is given out again last in, first out,
 //! while it is still in the processor's cache. Contexts empty the pool when they end.
 //!
 //! Nobody waits for the lock: a thread that doesn't get it soon (it may be held by a thread that
