@@ -101,9 +101,6 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
     let mut loans = Loans::default();
     let mut is_over = false;
     loop {
-        if loans.is_empty() {
-            loans.add(&socket);
-        }
         // What fills the pipes goes out the sooner.
         drive(&socket);
         socket.process()?;
@@ -116,6 +113,9 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
                     result => result,
                 };
             }
+        }
+        if loans.is_empty() {
+            loans.add(&socket);
         }
         if goes_on(&mut socket, began) {
             continue;
@@ -183,9 +183,6 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
     let mut loans = Loans::default();
     let (mut retrying, mut is_over) = (true, false);
     loop {
-        if loans.is_empty() {
-            loans.add(&socket);
-        }
         drive(&socket);
         socket.process()?;
         match socket.try_recv(sink, retrying) {
@@ -194,6 +191,10 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
                 socket.spin.learn(began);
                 return result;
             }
+        }
+        // Only now: what has come already needs no loan.
+        if loans.is_empty() {
+            loans.add(&socket);
         }
         if retrying {
             retrying = goes_on(&mut socket, began);

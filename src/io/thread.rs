@@ -23,7 +23,14 @@ use super::{
     resolve::Resolved,
     session::{Alarm, Session},
 };
-use crate::{error::Result, options::ContextOptions};
+use crate::{
+    error::Result,
+    options::ContextOptions,
+    pipe::{hold_wakes, release_wakes},
+};
+
+/// So many things are done before those are woken who are told of them.
+const HELD_MAX: usize = 8;
 
 /// What an I/O thread is told.
 pub enum Command {
@@ -170,6 +177,8 @@ pub struct Reactor {
     free: Vec<usize>,
     timers: BTreeMap<TimerId, (Arc<Session>, Alarm)>,
     next_timer: u64,
+    /// So many things were done, whose wake-ups may be held back.
+    held: usize,
 }
 
 /// What a token of the poller stands for.
@@ -188,6 +197,7 @@ impl Reactor {
             free: Vec::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
+            held: 0,
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
         let thread = std::thread::Builder::new().name(name);
@@ -208,6 +218,7 @@ impl Reactor {
 
     fn run(&mut self) {
         let mut events = Events::new();
+        hold_wakes();
         loop {
             events.clear();
             let deadline = self.timers.first_key_value().map(|(id, _)| id.0);
@@ -233,10 +244,11 @@ impl Reactor {
             self.io.notified.store(false, Ordering::SeqCst);
             while let Some(command) = self.io.commands.pop() {
                 if self.obey(command) {
-                    return;
+                    return release_wakes();
                 }
             }
             self.ring();
+            release_wakes();
             crate::message::drop_spent();
         }
     }
@@ -313,6 +325,10 @@ impl Reactor {
     /// A panic is a bug of ours, and costs no more than the connection that it happens on.
     fn protect(&mut self, entry: Entry, run: impl FnOnce(&Entry, &mut Reactor)) {
         let result = catch_unwind(AssertUnwindSafe(|| run(&entry, self)));
+        self.held += 1;
+        if self.held % HELD_MAX == 0 {
+            release_wakes();
+        }
         if let (Err(payload), Entry::Session(session)) = (result, &entry) {
             std::mem::forget(payload);
             let _ = catch_unwind(AssertUnwindSafe(|| session.on_panic(self)));

@@ -77,7 +77,7 @@ impl Inbox {
         }
         state.events.push(event);
         self.pending.store(true, Ordering::Release);
-        state.waiters.iter().for_each(|waiter| waiter.unpark());
+        state.waiters.iter().for_each(Parker::unpark_soon);
         state.set_signal();
     }
 

@@ -10,7 +10,7 @@ use std::{
     cell::RefCell,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
     sync::{
-        Arc,
+        Arc, Once,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -26,7 +26,8 @@ const NOTIFIED: u32 = 2;
 pub struct Parker {
     state: AtomicU32,
     signal: Signal,
-    process: u32,
+    /// Of the process that it was made in.
+    generation: u32,
 }
 
 impl Parker {
@@ -34,7 +35,7 @@ impl Parker {
         Ok(Parker {
             state: AtomicU32::new(AWAKE),
             signal: Signal::new()?,
-            process: std::process::id(),
+            generation: generation(),
         })
     }
 
@@ -47,7 +48,7 @@ impl Parker {
                 let mut current = current.borrow_mut();
                 match &*current {
                     // A forked child shares the descriptor with its parent, and needs its own.
-                    Some(parker) if parker.process == std::process::id() => Ok(parker.clone()),
+                    Some(parker) if parker.generation == generation() => Ok(parker.clone()),
                     _ => Ok(current.insert(fresh()?).clone()),
                 }
             })
@@ -61,16 +62,25 @@ impl Parker {
         }
     }
 
-    /// Whether it was unparked since it last slept.
-    pub fn is_notified(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == NOTIFIED
+    /// As [`Parker::unpark`], but later, if this thread [holds back wake-ups](hold_wakes).
+    pub fn unpark_soon(self: &Arc<Parker>) {
+        let held = HELD.try_with(|held| {
+            let Some(held) = &mut *held.borrow_mut() else {
+                return false;
+            };
+            if !held.iter().any(|other| Arc::ptr_eq(other, self)) {
+                held.push(self.clone());
+            }
+            true
+        });
+        if held != Ok(true) {
+            self.unpark();
+        }
     }
 
     /// Forgets that it was unparked.
     pub fn reset(&self) {
-        if self.state.swap(AWAKE, Ordering::SeqCst) == NOTIFIED {
-            self.signal.clear();
-        }
+        self.state.store(AWAKE, Ordering::SeqCst);
     }
 
     /// Sleeps until it is unparked, one of the descriptors is ready, or the deadline has come.
@@ -87,20 +97,54 @@ impl Parker {
             .state
             .compare_exchange(AWAKE, PARKED, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok();
-        let result = poll(
-            fds,
-            if may_sleep {
-                deadline
-            } else {
-                Some(Instant::now())
-            },
-        );
+        if !may_sleep {
+            // The signal is for sleepers only.
+            self.state.store(AWAKE, Ordering::SeqCst);
+            return Ok(());
+        }
+        let result = poll(fds, deadline);
         self.state.swap(AWAKE, Ordering::SeqCst);
+        // Not by the state: who has set that may come to the signal only now.
         if fds[0].revents != 0 {
             self.signal.clear();
         }
         result.map(|_| ())
     }
+}
+
+/// How often this process and its ancestors were forked, so far as we know: as good as its id,
+/// without a system call.
+fn generation() -> u32 {
+    static FORKS: AtomicU32 = AtomicU32::new(0);
+    static WATCHED: Once = Once::new();
+    extern "C" fn in_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the function may be called in a forked child.
+    WATCHED.call_once(|| unsafe {
+        libc::pthread_atfork(None, None, Some(in_child));
+    });
+    FORKS.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    /// Whom to wake up later, in a thread that does so.
+    static HELD: RefCell<Option<Vec<Arc<Parker>>>> = const { RefCell::new(None) };
+}
+
+/// From now on this thread wakes others when it [releases the wake-ups](release_wakes), which it
+/// has to do often, and before it sleeps. So who is told of several things in a row is woken once.
+pub fn hold_wakes() {
+    HELD.set(Some(Vec::new()));
+}
+
+/// Wakes those up that are to be woken.
+pub fn release_wakes() {
+    let _ = HELD.try_with(|held| {
+        if let Some(held) = &mut *held.borrow_mut() {
+            held.drain(..).for_each(|parker| parker.unpark());
+        }
+    });
 }
 
 /// poll(2) until a deadline. EINTR if a signal came.

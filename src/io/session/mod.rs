@@ -132,6 +132,8 @@ struct State {
     mute: bool,
     /// The pipe is full.
     stalled: bool,
+    /// Reading has stopped in the midst of it.
+    unread: bool,
     loan: Loan,
     /// The duty to write is kept although all is written, for what a sender in full swing will
     /// have to send the next moment.
@@ -216,6 +218,7 @@ impl Session {
             blocked: false,
             mute: false,
             stalled: false,
+            unread: false,
             loan: Loan::default(),
             holding: false,
             failed: None,
@@ -357,7 +360,7 @@ impl Session {
         let mut state = self.state();
         if matches!(state.phase, Phase::Steady(_)) {
             state.write_in_turn(self);
-            if state.loan.waiting == 0 || state.stalled {
+            if state.stalled || state.unread {
                 state.read(self);
             }
             if state.loan.kept && state.loan.alarm.is_none() {

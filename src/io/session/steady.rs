@@ -72,7 +72,8 @@ impl State {
         match result {
             Ok(read) => {
                 self.stalled = read == Read::Stalled;
-                if read == Read::More {
+                self.unread = read == Read::More;
+                if self.unread {
                     session.wake();
                 }
             }
