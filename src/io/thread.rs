@@ -326,7 +326,7 @@ impl Reactor {
     fn protect(&mut self, entry: Entry, run: impl FnOnce(&Entry, &mut Reactor)) {
         let result = catch_unwind(AssertUnwindSafe(|| run(&entry, self)));
         self.held += 1;
-        if self.held % HELD_MAX == 0 {
+        if self.held.is_multiple_of(HELD_MAX) {
             release_wakes();
         }
         if let (Err(payload), Entry::Session(session)) = (result, &entry) {
