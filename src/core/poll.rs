@@ -76,12 +76,10 @@ pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
         return Ok(ready);
     }
     let (began, deadline) = (Instant::now(), wait::deadline(timeout));
-    let mut loans = Loans::default();
-    if timeout != 0 && items.iter().filter(|item| item.socket().is_some()).count() <= LOANS_MAX {
-        for handle in items.iter().filter_map(Item::socket) {
-            loans.add(&*handle.lock()?);
-        }
-    }
+    let mut loans = match timeout {
+        0 => Loans::default(),
+        _ => borrow(items)?,
+    };
     loop {
         let ready = look(items, true)?;
         if ready > 0 || timeout == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now())
@@ -94,8 +92,23 @@ pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
         if goes_on(items, began) {
             continue;
         }
-        sleep(items, &loans, deadline)?;
+        if loans.are_used() {
+            drop(std::mem::take(&mut loans));
+            loans = borrow(items)?;
+        }
+        sleep(items, &mut loans, deadline)?;
     }
+}
+
+/// Borrows the descriptors of the sockets' connections, if they are few.
+fn borrow(items: &[Item]) -> Result<Loans> {
+    let mut loans = Loans::default();
+    if items.iter().filter_map(Item::socket).count() <= LOANS_MAX {
+        for handle in items.iter().filter_map(Item::socket) {
+            loans.add(&*handle.lock()?);
+        }
+    }
+    Ok(loans)
 }
 
 /// Whether to look again rather than to sleep: if the first socket is for that, and all others
@@ -156,7 +169,7 @@ fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
 }
 
 /// Sleeps until something may have happened to one of the items.
-fn sleep(items: &[Item], loans: &Loans, deadline: Option<Instant>) -> Result<()> {
+fn sleep(items: &[Item], loans: &mut Loans, deadline: Option<Instant>) -> Result<()> {
     let mut waiter = Waiter::new()?;
     for item in items {
         match item.what {

@@ -114,13 +114,11 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
                 };
             }
         }
-        if loans.is_empty() {
-            loans.add(&socket);
-        }
+        loans.renew(&socket);
         if goes_on(&mut socket, began) {
             continue;
         }
-        socket = Waiter::wait(socket, &loans, deadline)?;
+        socket = Waiter::wait(socket, &mut loans, deadline)?;
         is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
     }
 }
@@ -173,36 +171,38 @@ fn go_on_receiving(
 fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
     if dont_wait || socket.options().receive_timeout == 0 {
         drive(&socket);
-        socket.process()?;
-        return socket.try_recv(sink, false);
+        return receive_now(&mut socket, sink, false);
     }
     let (began, deadline) = (
         Instant::now(),
         deadline(socket.options().receive_timeout.into()),
     );
     let mut loans = Loans::default();
-    let (mut retrying, mut is_over) = (true, false);
+    let mut is_over = false;
     loop {
         drive(&socket);
-        socket.process()?;
-        match socket.try_recv(sink, retrying) {
-            Err(Error::EAGAIN) if !is_over => {}
-            result => {
-                socket.spin.learn(began);
-                return result;
+        let mut result = receive_now(&mut socket, sink, !is_over);
+        if result == Err(Error::EAGAIN) && !is_over {
+            // Only now: what has come already needs no loan.
+            loans.renew(&socket);
+            if goes_on(&mut socket, began) {
+                continue;
             }
+            result = receive_now(&mut socket, sink, false);
         }
-        // Only now: what has come already needs no loan.
-        if loans.is_empty() {
-            loans.add(&socket);
+        if result != Err(Error::EAGAIN) || is_over {
+            socket.spin.learn(began);
+            return result;
         }
-        if retrying {
-            retrying = goes_on(&mut socket, began);
-            continue;
-        }
-        socket = Waiter::wait(socket, &loans, deadline)?;
+        socket = Waiter::wait(socket, &mut loans, deadline)?;
         is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
     }
+}
+
+/// As [`Socket::try_recv`], after what has happened.
+fn receive_now(socket: &mut Socket, sink: &mut Sink, retrying: bool) -> Result<Received> {
+    socket.process()?;
+    socket.try_recv(sink, retrying)
 }
 
 /// Has the socket's connections moved along, if they are few.
@@ -213,28 +213,42 @@ pub fn drive(socket: &Socket) {
 }
 
 /// Descriptors that are lent to a thread for as long as it waits.
+///
+/// A connection may end, and its descriptor be closed and stand for something else, while the
+/// thread doesn't look. So the loans are good for one sleep only.
 #[derive(Default)]
-pub struct Loans(Vec<(Arc<dyn Far>, RawFd)>);
+pub struct Loans {
+    lent: Vec<(Arc<dyn Far>, RawFd)>,
+    used: bool,
+}
 
 impl Loans {
     /// Borrows the descriptors of a socket's connections, if they are few.
     pub fn add(&mut self, socket: &Socket) {
         if socket.pipes().len() <= DRIVE_MAX {
             let fars = socket.pipes().iter().map(|(_, end)| end.far());
-            self.0
+            self.lent
                 .extend(fars.filter_map(|far| Some((far.clone(), far.lend()?))));
         }
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Borrows those of this one socket, unless that was done since the last sleep.
+    fn renew(&mut self, socket: &Socket) {
+        if self.lent.is_empty() || self.used {
+            *self = Loans::default();
+            self.add(socket);
+        }
+    }
+
+    /// Whether the thread has slept on them.
+    pub fn are_used(&self) -> bool {
+        self.used
     }
 }
 
 impl Drop for Loans {
     fn drop(&mut self) {
-        self.0.iter().for_each(|(far, _)| far.give_back());
+        self.lent.iter().for_each(|(far, _)| far.give_back());
     }
 }
 
@@ -281,16 +295,17 @@ impl Waiter {
 
     /// Sleeps, on borrowed descriptors, too, and reads from those that have something then.
     /// EINTR if a signal came. Returns for no reason, too.
-    pub fn sleep(&mut self, loans: &Loans, deadline: Option<Instant>) -> Result<()> {
+    pub fn sleep(&mut self, loans: &mut Loans, deadline: Option<Instant>) -> Result<()> {
         let borrowed = self.fds.len();
+        loans.used = true;
         loans
-            .0
+            .lent
             .iter()
             .for_each(|(_, fd)| self.add_fd(*fd, libc::POLLIN));
         let slept = self.parker.park(&mut self.fds, deadline);
         // What is read now need not wake this thread any more.
         self.unregister();
-        for ((far, _), fd) in loans.0.iter().zip(&self.fds[borrowed..]) {
+        for ((far, _), fd) in loans.lent.iter().zip(&self.fds[borrowed..]) {
             if fd.revents != 0 {
                 far.drive();
             }
@@ -306,7 +321,7 @@ impl Waiter {
 
     /// Waits until something may have happened to the socket, which others can use meanwhile.
     /// ENOTSOCK if it is closed, EINTR if a signal came.
-    fn wait(socket: Turn, loans: &Loans, deadline: Option<Instant>) -> Result<Turn> {
+    fn wait(socket: Turn, loans: &mut Loans, deadline: Option<Instant>) -> Result<Turn> {
         let mut waiter = Waiter::new()?;
         if !waiter.add(&socket) {
             return Ok(socket);

@@ -177,7 +177,7 @@ impl Loan {
     /// After so many returns in a row it is kept.
     const STREAK: u32 = 8;
     /// What counts as soon.
-    const SOON: Duration = Duration::from_millis(1);
+    const SOON: Duration = Duration::from_micros(200);
     /// How often the alarm looks.
     const PERIOD: Duration = Duration::from_millis(2);
 
