@@ -131,16 +131,12 @@ impl Socket {
         if self.inbox.is_pending() {
             self.process_events();
         }
-        if self.terminated {
-            Err(Error::ETERM)
-        } else {
-            Ok(())
-        }
+        self.check()
     }
 
-    /// ETERM if the context is terminating, and this was noticed.
-    pub fn check(&mut self) -> Result<()> {
-        if self.context.is_terminating() {
+    /// ETERM if the context is terminating, and a call before this one has noticed.
+    pub fn check(&self) -> Result<()> {
+        if self.terminated {
             Err(Error::ETERM)
         } else {
             Ok(())

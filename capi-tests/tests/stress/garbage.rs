@@ -11,7 +11,7 @@ use std::{
 
 use capi_tests::api::{Context, Library, Socket, consts::*};
 
-use crate::{Random, factor};
+use crate::factor;
 
 /// Both kinds of connection.
 trait Wire: Read + Write + Send {
@@ -221,7 +221,7 @@ pub fn garbage(transport: &str) {
     }
     let stop = AtomicBool::new(false);
     let (memory, before) = (status("VmRSS:"), descriptors());
-    let mut random = Random(seed());
+    let mut random = Random::new(seed());
     thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -300,7 +300,7 @@ pub fn from_server() {
     }
     let memory = status("VmRSS:");
     let stop = AtomicBool::new(false);
-    let mut random = Random(seed());
+    let mut random = Random::new(seed());
     listener.set_nonblocking(true).expect("an option");
     thread::scope(|scope| {
         scope.spawn(|| {
