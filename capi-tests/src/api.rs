@@ -43,6 +43,7 @@ pub mod consts {
     pub const RCVMORE: c_int = 13;
     pub const FD: c_int = 14;
     pub const EVENTS: c_int = 15;
+    pub const TYPE: c_int = 16;
     pub const LINGER: c_int = 17;
     pub const RECONNECT_IVL: c_int = 18;
     pub const MAXMSGSIZE: c_int = 22;

@@ -61,6 +61,10 @@ impl Machine {
             for socket in self.sockets.values() {
                 // It looks at what has happened before it finds that this is no endpoint.
                 let _ = socket.unbind("nothing");
+                // Upstream's takes no new peer before it has read that the old one is gone.
+                if socket.get(TYPE) == Ok(PAIR) {
+                    let _ = socket.get(EVENTS);
+                }
             }
         }
     }
@@ -141,8 +145,16 @@ impl Machine {
                 said.join(", ")
             }
             Step::Recv(slot, flags) => {
-                let result = self.recv(socket(slot)?, *flags);
-                self.received(result)
+                let (socket, mut flags, mut said) = (socket(slot)?, *flags, Vec::new());
+                loop {
+                    let result = self.recv(socket, flags);
+                    let more = matches!(result, Ok((_, true)));
+                    said.push(self.received(result));
+                    if !more {
+                        break said.join(" ");
+                    }
+                    flags = DONTWAIT;
+                }
             }
             Step::RecvInto(slot, size, flags) => {
                 let mut buffer = vec![b'-'; *size];
