@@ -141,6 +141,8 @@ impl Machine {
                     copy.copy(&mut original).expect("a copy");
                     said.push(format!("{:?}", copy.send(socket, *flags)));
                     said.push(format!("{}", copy.bytes().len()));
+                    // There may be room for the next one by then.
+                    self.settle();
                 }
                 said.join(", ")
             }

@@ -9,7 +9,12 @@
 //!   looks, so that anything may come;
 //! - the probe of a router that was connected to before somebody has bound with inproc: upstream's takes it for a routing
 //!   id;
-//! - unbinding STREAM: upstream's keeps its connections until they are next read from;
+//! - unbinding or disconnecting STREAM, or with `ZMQ_IMMEDIATE`: upstream's keeps such connections until they are next read
+//!   from. For the same reason a PAIR connects only to who is there: upstream's would take one that has gone for its peer;
+//! - a socket that is its own peer: which of both ends is the first one;
+//! - polling ROUTER, REP, STREAM, SUB or XSUB and not receiving all then: upstream's has taken a message out of its pipe,
+//!   another peer's turn has begun, and the message outlives the pipe;
+//! - high-water marks of STREAM: upstream's drops the news of a lost connection that doesn't fit;
 //! - STREAM with more than what is read at once: bytes come in pieces of any size;
 //! - half a message of ROUTER or STREAM while others come: upstream's has taken it all, and another peer's turn has begun;
 //! - more messages or bytes over a connection than there is room for in the system's buffers.
@@ -132,8 +137,10 @@ struct Generator {
     narrow: bool,
     /// The types in the slots.
     open: [Option<c_int>; SLOTS],
-    /// Which types have bound to each name, and connected to it.
-    users: HashMap<Name, [Vec<c_int>; 2]>,
+    /// Those that have `ZMQ_IMMEDIATE`, perhaps.
+    immediate: [bool; SLOTS],
+    /// Which types have bound to each name, and connected to it, from which slots.
+    users: HashMap<Name, [Vec<(usize, c_int)>; 2]>,
     steps: Vec<Step>,
 }
 
@@ -157,8 +164,9 @@ pub fn script(seed: u64) -> Vec<Step> {
         types,
         names: names.filter(|name| transports.contains(&name.0)).collect(),
         conflate: random.below(12) == 0,
-        narrow: random.below(3) == 0,
+        narrow: types != [STREAM] && random.below(3) == 0,
         open: [None; SLOTS],
+        immediate: [false; SLOTS],
         users: HashMap::new(),
         steps: Vec::new(),
         random,
@@ -195,6 +203,7 @@ impl Generator {
     fn open(&mut self, slot: usize) {
         let kind = *self.random.of(self.types);
         self.open[slot] = Some(kind);
+        self.immediate[slot] = false;
         self.steps.push(Step::Open(slot, kind));
         self.set(slot, RECONNECT_IVL, 1_000_000);
         if self.narrow {
@@ -234,10 +243,12 @@ impl Generator {
         };
         let users = self.users.entry(name).or_default();
         let (own, others) = if bind { (0, 1) } else { (1, 0) };
-        if !users[others].iter().all(|&other| fit(kind, other)) {
+        let fits = |&(other, its): &(usize, c_int)| other != slot && fit(kind, its);
+        let early = !bind && kind == PAIR && users[others].is_empty();
+        if early || !users[others].iter().all(fits) {
             return false;
         }
-        users[own].push(kind);
+        users[own].push((slot, kind));
         self.steps.push(match bind {
             true => Step::Bind(slot, name),
             false => Step::Connect(slot, name),
@@ -286,7 +297,8 @@ impl Generator {
             true => *self.random.of(common),
             false => *self.random.of(options),
         };
-        if inproc && option == PROBE_ROUTER {
+        let is_mark = matches!(option, SNDHWM | RCVHWM);
+        if inproc && option == PROBE_ROUTER || kind == STREAM && is_mark {
             return;
         }
         let value = match option {
@@ -299,7 +311,23 @@ impl Generator {
             SNDHWM | RCVHWM => (self.random.below(4) as c_int).to_ne_bytes().to_vec(),
             _ => (self.random.below(3) as c_int).to_ne_bytes().to_vec(),
         };
+        self.immediate[slot] |= option == IMMEDIATE;
         self.steps.push(Step::Set(slot, option, value));
+    }
+
+    /// Looks for what can be received and sent.
+    fn poll(&mut self, slots: Vec<usize>) {
+        let items = slots.iter().map(|&slot| (slot, POLLIN | POLLOUT)).collect();
+        self.steps.push(match slots[..] {
+            [slot] => Step::Get(slot, EVENTS),
+            _ => Step::Poll(items),
+        });
+        for slot in slots {
+            let takes = [ROUTER, REP, STREAM, SUB, XSUB].map(Some);
+            if takes.contains(&self.open[slot]) {
+                self.steps.push(Step::RecvAll(slot));
+            }
+        }
     }
 
     fn body(&mut self) -> Body {
@@ -364,24 +392,23 @@ impl Generator {
                 self.join(slot, n >= 28);
                 return;
             }
-            30 if kind != STREAM => Step::Unbind(slot, name),
+            // Either call does for both.
+            30 | 31 if kind == STREAM || self.immediate[slot] => return,
+            30 => Step::Unbind(slot, name),
             31 => Step::Disconnect(slot, name),
             32..35 => return self.option(slot),
             35 => {
-                let items = (0..SLOTS).filter(|slot| self.open[*slot].is_some());
-                Step::Poll(items.map(|slot| (slot, POLLIN | POLLOUT)).collect())
+                let slots = (0..SLOTS).filter(|&slot| self.open[slot].is_some());
+                return self.poll(slots.collect());
             }
-            36 => Step::Get(
-                slot,
-                *self.random.of(&[EVENTS, RCVMORE, TOPICS_COUNT, ROUTING_ID]),
-            ),
-            37 => Step::Get(slot, *self.random.of(&[EVENTS, LAST_ENDPOINT])),
+            36 => Step::Get(slot, *self.random.of(&[RCVMORE, TOPICS_COUNT, ROUTING_ID])),
+            37 => Step::Get(slot, LAST_ENDPOINT),
             38 => {
                 self.open[slot] = None;
                 Step::Close(slot)
             }
             _ if self.one_in(20) => Step::Shutdown,
-            _ => Step::Get(slot, EVENTS),
+            _ => return self.poll(vec![slot]),
         };
         self.steps.push(step);
     }
