@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use capi_tests::api::{Context, Library, Socket, consts::*};
+use capi_tests::{
+    api::{Context, Library, Socket, consts::*},
+    random::Random,
+};
 
 use crate::factor;
 

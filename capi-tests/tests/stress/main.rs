@@ -26,7 +26,6 @@ use capi_tests::{
     compile::JOBS,
     library,
     process::{self, End},
-    random::Random,
     reference,
 };
 

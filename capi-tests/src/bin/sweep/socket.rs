@@ -23,11 +23,11 @@ const LENGTHS: [usize; 17] = [
     0, 1, 2, 3, 4, 5, 8, 16, 31, 32, 33, 40, 41, 42, 255, 256, 300,
 ];
 
-/// Where upstream's goes wrong, and the library does not follow: options, values, socket types, and why.
-const LEFT_OUT: [(c_int, fn(&[u8]) -> bool, fn(c_int) -> bool, &str); 1] = [(
+/// Where upstream's goes wrong, and the library does not follow: the type, the option, a value's first byte, and why.
+const LEFT_OUT: [(c_int, c_int, u8, &str); 1] = [(
+    SUB,
     UNSUBSCRIBE,
-    |value| value.first() == Some(&1),
-    |kind| kind == SUB,
+    1,
     "it is taken for a message of XSUB, and subscribes to what follows the first byte",
 )];
 
@@ -38,9 +38,10 @@ const LEFT_OUT_NULL: [(c_int, &str); 1] = [(
 )];
 
 fn is_left_out(kind: c_int, option: c_int, value: &[u8]) -> bool {
+    let case = (kind, option, value.first());
     LEFT_OUT
         .iter()
-        .any(|(other, values, kinds, _)| *other == option && values(value) && kinds(kind))
+        .any(|(kind, option, first, _)| case == (*kind, *option, Some(first)))
 }
 
 /// Lengths for null pointers: not that of an int, which upstream's reads before it looks at the option.
