@@ -58,16 +58,25 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>> {
     }
     let mut bytes = reserve(chunks.len(), 4)?;
     for chunk in chunks {
-        let value = chunk.iter().try_fold(0_u32, |value, &character| {
-            let digit = DIGITS[usize::from(character)];
-            if digit == NO_DIGIT {
-                return None;
-            }
-            value.checked_mul(85)?.checked_add(u32::from(digit))
-        });
-        bytes.extend_from_slice(&value.ok_or(Error::EINVAL)?.to_be_bytes());
+        bytes.extend_from_slice(&decode_group(chunk)?);
     }
     Ok(bytes)
+}
+
+/// Decodes five characters to four bytes.
+///
+/// # Errors
+///
+/// `EINVAL` where one is not of the alphabet, and where they come to more than four bytes hold.
+pub fn decode_group(text: &[u8; 5]) -> Result<[u8; 4]> {
+    let value = text.iter().try_fold(0_u32, |value, &character| {
+        let digit = DIGITS[usize::from(character)];
+        if digit == NO_DIGIT {
+            return None;
+        }
+        value.checked_mul(85)?.checked_add(u32::from(digit))
+    });
+    value.map(u32::to_be_bytes).ok_or(Error::EINVAL)
 }
 
 /// An empty vector with room for that many chunks.

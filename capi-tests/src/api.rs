@@ -1,7 +1,7 @@
 //! The C API of a given `libzmq.so.5`, called without C: several libraries fit into one process.
 //!
 //! [`Context`] and [`Socket`] are handles as C has them: copied at will, from thread to thread, and not closed when
-//! dropped. So they may be stale; what the library makes of that is for tests to see.
+//! dropped. So they may be stale; what the library makes of that is for tests to see. A [`Part`] is closed when dropped.
 
 use std::{
     collections::HashMap,
@@ -13,6 +13,11 @@ use std::{
 };
 
 use crate::{library, reference};
+
+mod part;
+
+use part::Message;
+pub use part::Part;
 
 /// Numbers of `zmq.h`.
 #[expect(missing_docs, reason = "zmq.h has them")]
@@ -29,33 +34,60 @@ pub mod consts {
     pub const PULL: c_int = 7;
     pub const PUSH: c_int = 8;
     pub const XPUB: c_int = 9;
+    pub const XSUB: c_int = 10;
+    pub const STREAM: c_int = 11;
 
     pub const ROUTING_ID: c_int = 5;
     pub const SUBSCRIBE: c_int = 6;
+    pub const UNSUBSCRIBE: c_int = 7;
     pub const RCVMORE: c_int = 13;
     pub const FD: c_int = 14;
     pub const EVENTS: c_int = 15;
+    pub const TYPE: c_int = 16;
     pub const LINGER: c_int = 17;
     pub const RECONNECT_IVL: c_int = 18;
+    pub const MAXMSGSIZE: c_int = 22;
     pub const SNDHWM: c_int = 23;
     pub const RCVHWM: c_int = 24;
     pub const RCVTIMEO: c_int = 27;
     pub const SNDTIMEO: c_int = 28;
     pub const LAST_ENDPOINT: c_int = 32;
     pub const ROUTER_MANDATORY: c_int = 33;
+    pub const IMMEDIATE: c_int = 39;
+    pub const XPUB_VERBOSE: c_int = 40;
+    pub const IPV6: c_int = 42;
     pub const PLAIN_SERVER: c_int = 44;
     pub const CURVE_SERVER: c_int = 47;
     pub const CURVE_PUBLICKEY: c_int = 48;
     pub const CURVE_SECRETKEY: c_int = 49;
     pub const CURVE_SERVERKEY: c_int = 50;
+    pub const PROBE_ROUTER: c_int = 51;
+    pub const REQ_CORRELATE: c_int = 52;
+    pub const REQ_RELAXED: c_int = 53;
+    pub const CONFLATE: c_int = 54;
+    pub const ZAP_DOMAIN: c_int = 55;
+    pub const ROUTER_HANDOVER: c_int = 56;
+    pub const CONNECT_ROUTING_ID: c_int = 61;
     pub const HANDSHAKE_IVL: c_int = 66;
     pub const SOCKS_PROXY: c_int = 68;
+    pub const XPUB_NODROP: c_int = 69;
+    pub const XPUB_MANUAL: c_int = 71;
+    pub const XPUB_WELCOME_MSG: c_int = 72;
+    pub const STREAM_NOTIFY: c_int = 73;
+    pub const INVERT_MATCHING: c_int = 74;
     pub const HEARTBEAT_IVL: c_int = 75;
     pub const HEARTBEAT_TIMEOUT: c_int = 77;
+    pub const XPUB_VERBOSER: c_int = 78;
+    pub const METADATA: c_int = 95;
+    pub const XPUB_MANUAL_LAST_VALUE: c_int = 98;
     pub const SOCKS_USERNAME: c_int = 99;
     pub const SOCKS_PASSWORD: c_int = 100;
+    pub const ONLY_FIRST_SUBSCRIBE: c_int = 108;
+    pub const TOPICS_COUNT: c_int = 116;
 
+    pub const IO_THREADS: c_int = 1;
     pub const MAX_SOCKETS: c_int = 2;
+    pub const BLOCKY: c_int = 70;
 
     pub const DONTWAIT: c_int = 1;
     pub const SNDMORE: c_int = 2;
@@ -98,9 +130,6 @@ pub struct PollItem {
     pub revents: c_short,
 }
 
-#[repr(C, align(8))]
-struct Message([u8; 64]);
-
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
         struct Functions {
@@ -129,6 +158,7 @@ functions! {
     errno: fn() -> c_int;
     ctx_new: fn() -> *mut c_void;
     ctx_set: fn(*mut c_void, c_int, c_int) -> c_int;
+    ctx_get: fn(*mut c_void, c_int) -> c_int;
     ctx_term: fn(*mut c_void) -> c_int;
     ctx_shutdown: fn(*mut c_void) -> c_int;
     socket: fn(*mut c_void, c_int) -> *mut c_void;
@@ -140,7 +170,14 @@ functions! {
     setsockopt: fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
     getsockopt: fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
     send: fn(*mut c_void, *const c_void, usize, c_int) -> c_int;
+    recv: fn(*mut c_void, *mut c_void, usize, c_int) -> c_int;
     msg_init: fn(*mut Message) -> c_int;
+    msg_init_size: fn(*mut Message, usize) -> c_int;
+    msg_copy: fn(*mut Message, *mut Message) -> c_int;
+    msg_get: fn(*const Message, c_int) -> c_int;
+    msg_set: fn(*mut Message, c_int, c_int) -> c_int;
+    msg_gets: fn(*const Message, *const c_char) -> *const c_char;
+    msg_send: fn(*mut Message, *mut c_void, c_int) -> c_int;
     msg_recv: fn(*mut Message, *mut c_void, c_int) -> c_int;
     msg_data: fn(*mut Message) -> *mut c_void;
     msg_size: fn(*const Message) -> usize;
@@ -271,6 +308,13 @@ impl Context {
         self.library.check(result)
     }
 
+    /// The value of an option.
+    pub fn get(self, option: c_int) -> Result<usize> {
+        // SAFETY: a handle, and a number.
+        self.library
+            .check(unsafe { (self.library.0.ctx_get)(self.raw, option) })
+    }
+
     /// zmq_ctx_term(3).
     pub fn term(self) -> Result<usize> {
         // SAFETY: a handle.
@@ -364,6 +408,25 @@ impl Socket {
         })
     }
 
+    /// Sets an option to what a pointer says: null with any size, or that of so many bytes.
+    ///
+    /// # Safety
+    /// If the library doesn't take a null pointer with this size, the process ends here.
+    pub unsafe fn set_raw(self, option: c_int, value: *const c_void, size: usize) -> Result<usize> {
+        // SAFETY: as the caller says.
+        self.check(unsafe { (self.library.0.setsockopt)(self.raw, option, value, size) })
+    }
+
+    /// Reads an option into `buffer`, and returns its length as the library says it.
+    pub fn get_bytes(self, option: c_int, buffer: &mut [u8]) -> Result<usize> {
+        let mut size = buffer.len();
+        // SAFETY: a handle, and a buffer with its size.
+        let result = unsafe {
+            (self.library.0.getsockopt)(self.raw, option, buffer.as_mut_ptr().cast(), &mut size)
+        };
+        self.check(result).map(|_| size)
+    }
+
     /// The value of an option that is a number.
     pub fn get(self, option: c_int) -> Result<c_int> {
         let (mut value, mut size) = (0 as c_int, size_of::<c_int>());
@@ -377,12 +440,7 @@ impl Socket {
     /// The value of an option that is a string.
     pub fn text(self, option: c_int) -> Result<String> {
         let mut value = [0u8; 512];
-        let mut size = value.len();
-        // SAFETY: a handle, and a buffer with its size.
-        let result = unsafe {
-            (self.library.0.getsockopt)(self.raw, option, value.as_mut_ptr().cast(), &mut size)
-        };
-        self.check(result)?;
+        let size = self.get_bytes(option, &mut value)?;
         let text = &value[..size.saturating_sub(1)];
         Ok(String::from_utf8_lossy(text).into_owned())
     }
@@ -406,24 +464,17 @@ impl Socket {
 
     /// Receives a part, shows it to `look`, and returns what that does, and whether there is more.
     pub fn recv_with<T>(self, flags: c_int, look: impl FnOnce(&[u8]) -> T) -> Result<(T, bool)> {
-        let mut message = Message([0; 64]);
-        let functions = &self.library.0;
-        // SAFETY: the message is initialised first, and closed last; its data are as many as its size.
-        unsafe {
-            (functions.msg_init)(&mut message);
-            let result = self.check((functions.msg_recv)(&mut message, self.raw, flags));
-            let value = result.map(|_| {
-                let data = (functions.msg_data)(&mut message).cast::<u8>();
-                let size = (functions.msg_size)(&message);
-                let bytes = match data.is_null() {
-                    true => &[],
-                    false => std::slice::from_raw_parts(data, size),
-                };
-                (look(bytes), (functions.msg_more)(&message) != 0)
-            });
-            (functions.msg_close)(&mut message);
-            value
-        }
+        let mut part = Part::new(self.library);
+        part.recv(self, flags)?;
+        Ok((look(part.bytes()), part.more()))
+    }
+
+    /// Receives a part into a buffer, which may cut it, and returns its size.
+    pub fn recv_into(self, buffer: &mut [u8], flags: c_int) -> Result<usize> {
+        // SAFETY: a handle, and a buffer with its size.
+        self.check(unsafe {
+            (self.library.0.recv)(self.raw, buffer.as_mut_ptr().cast(), buffer.len(), flags)
+        })
     }
 
     /// Receives a part.

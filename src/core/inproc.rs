@@ -18,6 +18,9 @@ use crate::{
 /// Where the ZAP handler is bound (RFC 27).
 const ZAP: &[u8] = b"zeromq.zap.01";
 
+/// The high-water marks of a socket that has set none.
+const HWM_DFLT: i32 = 1000;
+
 struct Bound {
     inbox: Arc<Inbox>,
     options: Arc<Options>,
@@ -158,6 +161,8 @@ impl Names {
                 to.push(Event::Attach(far));
             }
             None => {
+                // Nobody knows the other side's marks yet. A mark that is set meanwhile counts them as the defaults.
+                near.far_limits = Some((HWM_DFLT, HWM_DFLT));
                 let pending = Pending {
                     end: far,
                     near: inbox.clone(),

@@ -131,11 +131,7 @@ impl Socket {
         if self.inbox.is_pending() {
             self.process_events();
         }
-        if self.terminated {
-            Err(Error::ETERM)
-        } else {
-            Ok(())
-        }
+        self.check()
     }
 
     /// Whether nothing has happened that [`Socket::process`] would have to see to.
@@ -144,9 +140,9 @@ impl Socket {
         !self.inbox.is_pending() && !self.terminated
     }
 
-    /// ETERM if the context is terminating, and this was noticed.
-    pub fn check(&mut self) -> Result<()> {
-        if self.context.is_terminating() {
+    /// ETERM if the context is terminating, and a call before this one has noticed.
+    pub fn check(&self) -> Result<()> {
+        if self.terminated {
             Err(Error::ETERM)
         } else {
             Ok(())

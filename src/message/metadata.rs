@@ -30,28 +30,20 @@ impl Metadata {
             let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
             CString::new(&bytes[..end]).unwrap_or_default()
         };
-        Metadata {
-            properties: properties
-                .into_iter()
-                .map(|(name, value)| (until_nul(name.as_bytes()), until_nul(value)))
-                .collect(),
-            fd,
-        }
+        let text = |name: &str, value: &[u8]| (until_nul(name.as_bytes()), until_nul(value));
+        let mut properties: Vec<_> = properties
+            .into_iter()
+            .map(|(name, value)| text(name, value))
+            .collect();
+        properties.extend(fd.map(|fd| text("__fd", fd.to_string().as_bytes())));
+        Metadata { properties, fd }
     }
 
-    /// The value of a property. The old name `Identity` stands for `Routing-Id`, too: a
-    /// handshake calls it the one, zmq_msg_gets(3) the other.
+    /// The value of a property, by the name that it has in a handshake. The routing id is called `Identity` there, and
+    /// `Routing-Id`, which zmq_msg_gets(3) speaks of, finds nothing, as in 4.3.5.
     pub fn get(&self, name: &CStr) -> Option<&CStr> {
-        let find = |name: &CStr| {
-            let found = self.properties.iter().find(|(n, _)| n.as_c_str() == name);
-            found.map(|(_, value)| value.as_c_str())
-        };
-        let other = match name {
-            name if name == c"Routing-Id" => c"Identity",
-            name if name == c"Identity" => c"Routing-Id",
-            _ => return find(name),
-        };
-        find(name).or_else(|| find(other))
+        let found = self.properties.iter().find(|(n, _)| n.as_c_str() == name);
+        found.map(|(_, value)| value.as_c_str())
     }
 
     /// The file descriptor of the connection (`ZMQ_SRCFD`).

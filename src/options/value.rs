@@ -102,15 +102,21 @@ impl CurveKey {
     }
 
     /// Sets the key from 32 bytes, or from 40 of Z85 with or without a NUL (RFC 32). Z85 that an early NUL cuts to
-    /// fewer whole groups of five sets the first bytes alone. EINVAL: else.
+    /// fewer whole groups of five sets the first bytes alone. EINVAL: else; groups before a bad one have then set theirs.
     pub(super) fn set(&mut self, value: &[u8]) -> Result<()> {
         match value.len() {
             32 => self.0.copy_from_slice(value),
             40 | 41 => {
                 let text = value.split(|&b| b == 0).next().unwrap_or_default();
-                let mut bytes = z85::decode(text)?;
-                self.0[..bytes.len()].copy_from_slice(&bytes);
-                wipe(&mut bytes);
+                let (groups, []) = text.as_chunks::<5>() else {
+                    return Err(Error::EINVAL);
+                };
+                if groups.is_empty() {
+                    return Err(Error::EINVAL);
+                }
+                for (group, to) in groups.iter().zip(self.0.as_chunks_mut::<4>().0) {
+                    *to = z85::decode_group(group)?;
+                }
             }
             _ => return Err(Error::EINVAL),
         }
@@ -160,24 +166,27 @@ mod tests {
         assert_eq!(key.z85().unwrap()[40], 0);
     }
 
-    /// Lengths and letters that are no key leave the old one as it was.
+    /// Lengths that are no key's leave the old one as it was; a letter that isn't Z85 does so with what it belongs to
+    /// and what follows.
     #[test]
     fn bad_keys() {
         let mut key = CurveKey([7; 32]);
-        let mut overflow = [b'0'; 40];
-        overflow[35..].fill(b'#');
         for bad in [
             &[b'0'; 31][..],
             &[b'0'; 39],
             &[b'0'; 42],
             &[b'"'; 40],
-            &overflow,
             &[0; 40],
             &[b'0'; 41],
         ] {
             assert_eq!(key.set(bad), Err(Error::EINVAL), "{bad:?}");
             assert_eq!(key.0, [7; 32]);
         }
+        let mut overflow = [b'0'; 40];
+        overflow[35..].fill(b'#');
+        assert_eq!(key.set(&overflow), Err(Error::EINVAL));
+        assert_eq!(key.0[..28], [0; 28]);
+        assert_eq!(key.0[28..], [7; 4]);
     }
 
     /// Secrets must not reach logs.

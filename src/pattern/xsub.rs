@@ -129,12 +129,13 @@ impl Pattern for XSub {
         {
             self.subscribing = true;
             let tell = self.note(*kind == 1, topic);
-            // Within a message all parts are sent, so that it stays whole.
-            if first && !more {
+            if !tell || first && !more {
                 if tell {
                     self.tell(pipes, *kind == 1, topic)?;
                 }
+                // A part that cancels what nobody has asked for is left out of its message, too.
                 part.done();
+                self.more = more;
                 return Ok(());
             }
         }

@@ -9,9 +9,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use capi_tests::api::{Context, Library, Socket, consts::*};
+use capi_tests::{
+    api::{Context, Library, Socket, consts::*},
+    random::Random,
+};
 
-use crate::{Random, factor};
+use crate::factor;
 
 /// Both kinds of connection.
 trait Wire: Read + Write + Send {
@@ -221,7 +224,7 @@ pub fn garbage(transport: &str) {
     }
     let stop = AtomicBool::new(false);
     let (memory, before) = (status("VmRSS:"), descriptors());
-    let mut random = Random(seed());
+    let mut random = Random::new(seed());
     thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -300,7 +303,7 @@ pub fn from_server() {
     }
     let memory = status("VmRSS:");
     let stop = AtomicBool::new(false);
-    let mut random = Random(seed());
+    let mut random = Random::new(seed());
     listener.set_nonblocking(true).expect("an option");
     thread::scope(|scope| {
         scope.spawn(|| {

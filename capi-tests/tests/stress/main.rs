@@ -186,20 +186,3 @@ fn this<const N: usize>(arguments: [&str; N]) -> Command {
         .env("LIBZMQ_DIR", library::directory());
     command
 }
-
-/// Random numbers of a seed (xorshift).
-struct Random(u64);
-
-impl Random {
-    /// The next one, below `limit`.
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-
-    fn bytes(&mut self, size: usize) -> Vec<u8> {
-        (0..size).map(|_| self.below(256) as u8).collect()
-    }
-}

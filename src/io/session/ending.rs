@@ -64,7 +64,8 @@ impl State {
             }
             // The peer has broken the protocol.
             Phase::Steady(_) => {
-                again &= !matches!(error, Error::EPROTO | Error::EMSGSIZE);
+                self.refused = matches!(error, Error::EPROTO | Error::EMSGSIZE);
+                again &= !self.refused;
                 self.notify();
             }
             _ => {}

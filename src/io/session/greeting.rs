@@ -209,6 +209,7 @@ impl State {
         }
         self.disconnected(reactor);
         let _ = session;
+        self.refused = true;
         self.finish(reactor);
     }
 

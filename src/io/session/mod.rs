@@ -140,6 +140,8 @@ struct State {
     holding: bool,
     failed: Option<Error>,
     socket_closed: bool,
+    /// One side has broken the protocol, or not let the other in.
+    refused: bool,
     /// The interval before the last attempt to connect, in milliseconds; -1: none.
     interval: c_int,
     step_alarm: Option<TimerId>,
@@ -223,6 +225,7 @@ impl Session {
             holding: false,
             failed: None,
             socket_closed: false,
+            refused: false,
             interval: -1,
             step_alarm: None,
             linger_alarm: None,
@@ -261,7 +264,12 @@ impl Session {
             owner,
             io.clone(),
         );
-        let end = (!immediate).then(|| session.state().make_pipe(session.clone()));
+        // A pipe that comes with a connection is the peer's doing, whoever has connected.
+        let end = (!immediate).then(|| {
+            let mut end = session.state().make_pipe(session.clone());
+            end.is_local = true;
+            end
+        });
         io.push(Command::Start(session.clone()));
         (session, end)
     }
@@ -290,9 +298,10 @@ impl Session {
         self.closed(linger);
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has ended by itself, so that its endpoint is free to be connected to again. Not if it was refused.
     pub fn is_over(&self) -> bool {
-        matches!(self.state().phase, Phase::Over)
+        let state = self.state();
+        matches!(state.phase, Phase::Over) && !state.refused
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -514,8 +523,7 @@ impl State {
         }
         self.ends = Some(ours);
         let mut end = End::new(ends, session, self.door.clone());
-        end.is_local = self.is_connecting_side();
-        end.origin = (!end.is_local).then(|| self.name.clone());
+        end.origin = (!self.is_connecting_side()).then(|| self.name.clone());
         end
     }
 }

@@ -1,0 +1,114 @@
+//! Parts of messages: `zmq_msg_t` and its functions.
+
+use std::ffi::{CStr, CString, c_int};
+
+use super::{Library, Result, Socket};
+
+/// `zmq_msg_t`.
+#[repr(C, align(8))]
+pub(super) struct Message([u8; 64]);
+
+/// A part of a message.
+pub struct Part {
+    library: &'static Library,
+    /// Initialised, and never moved.
+    message: Box<Message>,
+}
+
+impl Part {
+    /// An empty one.
+    pub fn new(library: &'static Library) -> Part {
+        let mut message = Box::new(Message([0; 64]));
+        // SAFETY: there is room for a message.
+        unsafe { (library.0.msg_init)(&mut *message) };
+        Part { library, message }
+    }
+
+    /// One of these bytes.
+    pub fn of(library: &'static Library, bytes: &[u8]) -> Part {
+        let mut message = Box::new(Message([0; 64]));
+        // SAFETY: there is room for a message, which then has room for the bytes.
+        unsafe {
+            let result = (library.0.msg_init_size)(&mut *message, bytes.len());
+            assert_eq!(result, 0, "{:?}", library.errno());
+            let data = (library.0.msg_data)(&mut *message);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast(), bytes.len());
+        }
+        Part { library, message }
+    }
+
+    /// zmq_msg_copy(3), from another one to this one.
+    pub fn copy(&mut self, other: &mut Part) -> Result<usize> {
+        // SAFETY: both are initialised.
+        let result = unsafe { (self.library.0.msg_copy)(&mut *self.message, &mut *other.message) };
+        self.library.check(result)
+    }
+
+    /// zmq_msg_send(3).
+    pub fn send(&mut self, socket: Socket, flags: c_int) -> Result<usize> {
+        // SAFETY: a handle, and an initialised message.
+        let result = unsafe { (self.library.0.msg_send)(&mut *self.message, socket.raw, flags) };
+        self.library.check(result)
+    }
+
+    /// zmq_msg_recv(3).
+    pub fn recv(&mut self, socket: Socket, flags: c_int) -> Result<usize> {
+        // SAFETY: a handle, and an initialised message.
+        let result = unsafe { (self.library.0.msg_recv)(&mut *self.message, socket.raw, flags) };
+        self.library.check(result)
+    }
+
+    /// What it holds.
+    pub fn bytes(&mut self) -> &[u8] {
+        // SAFETY: initialised; its data are as many as its size.
+        unsafe {
+            let data = (self.library.0.msg_data)(&mut *self.message).cast::<u8>();
+            match data.is_null() {
+                true => &[],
+                false => {
+                    std::slice::from_raw_parts(data, (self.library.0.msg_size)(&*self.message))
+                }
+            }
+        }
+    }
+
+    /// Whether more parts follow.
+    pub fn more(&self) -> bool {
+        // SAFETY: initialised.
+        unsafe { (self.library.0.msg_more)(&*self.message) != 0 }
+    }
+
+    /// A property that is a number.
+    pub fn get(&self, property: c_int) -> Result<usize> {
+        // SAFETY: initialised.
+        let result = unsafe { (self.library.0.msg_get)(&*self.message, property) };
+        self.library.check(result)
+    }
+
+    /// Sets a property that is a number.
+    pub fn set(&mut self, property: c_int, value: c_int) -> Result<usize> {
+        // SAFETY: initialised.
+        let result = unsafe { (self.library.0.msg_set)(&mut *self.message, property, value) };
+        self.library.check(result)
+    }
+
+    /// A property that is a text.
+    pub fn gets(&self, property: &str) -> Result<String> {
+        let name = CString::new(property).expect("no zero bytes");
+        // SAFETY: initialised, and a string; the result is one that lives as long as the message.
+        unsafe {
+            let value = (self.library.0.msg_gets)(&*self.message, name.as_ptr());
+            match value.is_null() {
+                true => Err(self.library.errno()),
+                false => Ok(CStr::from_ptr(value).to_string_lossy().into_owned()),
+            }
+        }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // SAFETY: initialised, and closed once.
+        unsafe { (self.library.0.msg_close)(&mut *self.message) };
+    }
+}
