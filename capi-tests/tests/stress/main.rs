@@ -3,6 +3,7 @@
 //! `cargo test --release --package capi-tests --test stress -- [filter]... [--list]`. Each test is a process of its
 //! own, under a time limit, so that a crash, or what it costs, is that test's. `STRESS=n` makes them n times as long.
 
+mod busy;
 mod endings;
 mod fork;
 mod garbage;
@@ -10,8 +11,10 @@ mod idle;
 mod limits;
 mod misuse;
 mod restart;
+mod signals;
 mod traffic;
 mod wake;
+mod way;
 
 use std::{
     process::{Command, ExitCode},
