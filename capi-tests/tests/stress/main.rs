@@ -10,6 +10,7 @@ mod garbage;
 mod idle;
 mod limits;
 mod misuse;
+mod proxy;
 mod restart;
 mod signals;
 mod traffic;
@@ -73,6 +74,8 @@ const TESTS: &[Test] = &[
     test("garbage_ipc", 60, || garbage::garbage("ipc")),
     test("garbage_from_server", 60, garbage::from_server),
     test("idle", 30, idle::idle),
+    test("proxy_interrupted", 30, proxy::interrupted),
+    test("proxy_blocked", 30, proxy::blocked),
     test("endings", 60, endings::endings),
     test("fork", 30, fork::fork),
     test("stale_handles", 30, misuse::stale_handles),
