@@ -9,7 +9,10 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     ptr,
-    sync::Mutex,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::{library, reference};
@@ -29,6 +32,7 @@ pub mod consts {
     pub const PULL: c_int = 7;
     pub const PUSH: c_int = 8;
     pub const XPUB: c_int = 9;
+    pub const XSUB: c_int = 10;
 
     pub const ROUTING_ID: c_int = 5;
     pub const SUBSCRIBE: c_int = 6;
@@ -48,6 +52,8 @@ pub mod consts {
     pub const CURVE_PUBLICKEY: c_int = 48;
     pub const CURVE_SECRETKEY: c_int = 49;
     pub const CURVE_SERVERKEY: c_int = 50;
+    pub const REQ_CORRELATE: c_int = 52;
+    pub const REQ_RELAXED: c_int = 53;
     pub const HANDSHAKE_IVL: c_int = 66;
     pub const SOCKS_PROXY: c_int = 68;
     pub const HEARTBEAT_IVL: c_int = 75;
@@ -101,6 +107,9 @@ pub struct PollItem {
 #[repr(C, align(8))]
 struct Message([u8; 64]);
 
+/// `zmq_free_fn`.
+type FreeFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
+
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
         struct Functions {
@@ -140,7 +149,11 @@ functions! {
     setsockopt: fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
     getsockopt: fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
     send: fn(*mut c_void, *const c_void, usize, c_int) -> c_int;
+    recv: fn(*mut c_void, *mut c_void, usize, c_int) -> c_int;
     msg_init: fn(*mut Message) -> c_int;
+    msg_init_size: fn(*mut Message, usize) -> c_int;
+    msg_init_data: fn(*mut Message, *mut c_void, usize, FreeFn, *mut c_void) -> c_int;
+    msg_send: fn(*mut Message, *mut c_void, c_int) -> c_int;
     msg_recv: fn(*mut Message, *mut c_void, c_int) -> c_int;
     msg_data: fn(*mut Message) -> *mut c_void;
     msg_size: fn(*const Message) -> usize;
@@ -431,6 +444,14 @@ impl Socket {
         self.recv_with(flags, <[u8]>::to_vec).map(|(body, _)| body)
     }
 
+    /// Receives as much of a part as there is room for, by zmq_recv(3), and returns its whole size.
+    pub fn recv_into(self, buffer: &mut [u8], flags: c_int) -> Result<usize> {
+        // SAFETY: a handle, and a buffer with its size.
+        self.check(unsafe {
+            (self.library.0.recv)(self.raw, buffer.as_mut_ptr().cast(), buffer.len(), flags)
+        })
+    }
+
     /// Receives a message.
     pub fn recv_all(self, flags: c_int) -> Result<Vec<Vec<u8>>> {
         let mut parts = Vec::new();
@@ -469,5 +490,63 @@ impl Socket {
     pub fn close(self) -> Result<usize> {
         // SAFETY: a handle.
         self.check(unsafe { (self.library.0.close)(self.raw) })
+    }
+}
+
+/// A part to be sent by zmq_msg_send(3). Closed when dropped.
+pub struct Part {
+    library: &'static Library,
+    message: Message,
+}
+
+/// What is lent to a message: a body, and how many were given back.
+type Lent = (Vec<u8>, Arc<AtomicUsize>);
+
+impl Part {
+    /// A part of the library's own memory, by zmq_msg_init_size(3).
+    pub fn copy(library: &'static Library, body: &[u8]) -> Self {
+        let mut message = Message([0; 64]);
+        let functions = &library.0;
+        // SAFETY: the message is initialised, and has room for as many bytes as the body.
+        unsafe {
+            let result = (functions.msg_init_size)(&mut message, body.len());
+            library.check(result).expect("memory");
+            let data = (functions.msg_data)(&mut message).cast::<u8>();
+            ptr::copy_nonoverlapping(body.as_ptr(), data, body.len());
+        }
+        Part { library, message }
+    }
+
+    /// A part that lends the library a body, by zmq_msg_init_data(3). The count is of bodies given back.
+    pub fn lend(library: &'static Library, body: Vec<u8>, given_back: &Arc<AtomicUsize>) -> Self {
+        unsafe extern "C" fn give_back(_: *mut c_void, hint: *mut c_void) {
+            // SAFETY: the hint is what was made of a box, and comes back once.
+            let (body, given_back) = *unsafe { Box::from_raw(hint.cast::<Lent>()) };
+            drop(body);
+            given_back.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut message = Message([0; 64]);
+        let mut lent: Box<Lent> = Box::new((body, given_back.clone()));
+        let (data, size) = (lent.0.as_mut_ptr().cast(), lent.0.len());
+        let hint = Box::into_raw(lent).cast();
+        // SAFETY: the body stays where it is until it is given back.
+        let result =
+            unsafe { (library.0.msg_init_data)(&mut message, data, size, give_back, hint) };
+        library.check(result).expect("memory");
+        Part { library, message }
+    }
+
+    /// zmq_msg_send(3). If it fails the part is what it was.
+    pub fn send(&mut self, socket: Socket, flags: c_int) -> Result<usize> {
+        // SAFETY: an initialised message, and a handle.
+        let result = unsafe { (self.library.0.msg_send)(&mut self.message, socket.raw, flags) };
+        self.library.check(result)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // SAFETY: an initialised message.
+        unsafe { (self.library.0.msg_close)(&mut self.message) };
     }
 }

@@ -13,6 +13,7 @@ mod misuse;
 mod proxy;
 mod restart;
 mod signals;
+mod soak;
 mod traffic;
 mod wake;
 mod way;
@@ -89,6 +90,7 @@ const TESTS: &[Test] = &[
     alone("ping_pong_tcp", 60, || wake::ping_pong("tcp")),
     alone("ping_pong_ipc", 60, || wake::ping_pong("ipc")),
     alone("ping_pong_inproc", 60, || wake::ping_pong("inproc")),
+    alone("soak", 60, soak::soak),
 ];
 
 /// How many times as long as usual.
@@ -176,7 +178,10 @@ fn run_one(test: &Test) -> Result<(), String> {
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let dir = scratch.path().join("run");
     std::fs::create_dir(&dir).map_err(|error| error.to_string())?;
-    let limit = Duration::from_secs(test.limit * factor() as u64);
+    let mut limit = Duration::from_secs(test.limit * factor() as u64);
+    if test.name == "soak" {
+        limit += soak::time();
+    }
     let mut command = this(["--run", test.name]);
     match process::run(&mut command, &dir, library::directory(), limit) {
         (End::Code(0), _) => Ok(()),
