@@ -27,7 +27,7 @@ mod scenario;
 mod statistics;
 mod table;
 
-use std::{env, fs, path::Path, process::ExitCode, time::Instant};
+use std::{collections::BTreeMap, env, fs, path::Path, process::ExitCode, time::Instant};
 
 use capi_tests::{library, reference};
 
@@ -38,6 +38,9 @@ use statistics::Comparison;
 
 /// How often everything is measured, unless `BENCH_ROUNDS` says otherwise.
 const ROUNDS: usize = 5;
+
+/// How often a run that fails is begun in a round.
+const ATTEMPTS: usize = 2;
 
 /// What was measured of a scenario: a comparison for each of the [`SIZES`].
 struct Measured {
@@ -50,8 +53,8 @@ struct Results {
     machine: Machine,
     rounds: usize,
     measured: Vec<Measured>,
-    /// What went wrong, a line for each run.
-    failures: Vec<String>,
+    /// What went wrong, and how often.
+    failures: BTreeMap<String, usize>,
 }
 
 fn main() -> ExitCode {
@@ -77,7 +80,9 @@ fn main() -> ExitCode {
     let table = table::markdown(&results);
     println!("{table}");
     let failures = &results.failures;
-    failures.iter().for_each(|line| println!("failed: {line}"));
+    for (what, times) in failures {
+        println!("{times} failed: {what}");
+    }
     for (name, text) in [("table.md", table), ("report.html", report::html(&results))] {
         let file = directory.join(name);
         fs::write(&file, text).expect("the build directory can be written");
@@ -97,7 +102,7 @@ fn measure(scenarios: &[&'static Scenario], rounds: usize, directory: &Path) -> 
     let libraries = [&*theirs, library::directory()];
     let machine = Machine::look();
     let began = Instant::now();
-    let mut failures = Vec::new();
+    let mut failures = BTreeMap::new();
 
     let cells: Vec<(&Scenario, usize)> = scenarios
         .iter()
@@ -121,14 +126,23 @@ fn measure(scenarios: &[&'static Scenario], rounds: usize, directory: &Path) -> 
             // By turns within a round, and for each cell from round to round.
             let first = (round + n) % 2;
             for side in [first, 1 - first] {
-                match programs.run(scenario, *size, counts[n], libraries[side]) {
-                    Ok(figure) => pair[side] = Some(figure),
-                    Err(why) => failures.push(format!(
-                        "{}, {}, {}: {why}",
-                        scenario.name(),
-                        number::size(*size),
-                        ["libzmq", "this library"][side]
-                    )),
+                for _ in 0..ATTEMPTS {
+                    match programs.run(scenario, *size, counts[n], libraries[side]) {
+                        Ok(figure) => {
+                            pair[side] = Some(figure);
+                            break;
+                        }
+                        Err(why) => {
+                            comparisons[n].fail(side);
+                            let what = format!(
+                                "{}, {}, {}: {why}",
+                                scenario.name(),
+                                number::size(*size),
+                                ["libzmq", "this library"][side]
+                            );
+                            *failures.entry(what).or_default() += 1;
+                        }
+                    }
                 }
             }
             comparisons[n].add(pair);

@@ -95,8 +95,8 @@ pub fn html(results: &Results) -> String {
     page += &figures(results);
     if !results.failures.is_empty() {
         page += "<h2>Failed runs</h2>\n<ul>\n";
-        for line in &results.failures {
-            let _ = writeln!(page, "<li>{}</li>", escaped(line));
+        for (what, times) in &results.failures {
+            let _ = writeln!(page, "<li>{}: {times} times</li>", escaped(what));
         }
         page += "</ul>\n";
     }
@@ -108,7 +108,7 @@ pub fn html(results: &Results) -> String {
          every program with one library and then, with the same command line, with the other, in turns as to which is \
          first. Ratios are taken within each such pair, and then the median of the rounds: a ratio is therefore not \
          exactly that of the two medians. Where the rounds disagree on which library is faster, it has a ~. A \
-         run that fails is marked by a !, and its round isn't compared.</p>\n\
+         run that fails is begun once more; how many did is told after a !.</p>\n\
          <p>Processes aren't bound to processors, and whatever else the machine did is in the figures. Throughput \
          counts from the first message's arrival to the last one's; latency is half of a mean round trip.</p>\n\
          <h2>How to repeat it</h2>\n\

@@ -34,7 +34,7 @@ const AIM: f64 = 0.25;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a receiver may take after its sender has handed over everything and ended.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The built programs.
 pub struct Programs(PathBuf);

@@ -17,13 +17,13 @@ pub fn ratio(ratio: Option<Spread>) -> String {
     }
 }
 
-/// A side's figure, with a mark for each run that failed: "5.4M !!".
+/// A side's figure, and how many runs have failed: "5.4M !2".
 pub fn figure(comparison: &Comparison, side: usize) -> String {
-    let marks = "!".repeat(comparison.failures(side));
-    match comparison.side(side) {
-        None => "failed".into(),
-        Some(spread) if marks.is_empty() => number::short(spread.median),
-        Some(spread) => format!("{} {marks}", number::short(spread.median)),
+    let figure = comparison.side(side);
+    let figure = figure.map_or("failed".into(), |spread| number::short(spread.median));
+    match comparison.failures(side) {
+        0 => figure,
+        failures => format!("{figure} !{failures}"),
     }
 }
 
@@ -52,7 +52,7 @@ pub fn markdown(results: &Results) -> String {
     let mut text = aligned(&rows);
     let _ = write!(
         text,
-        "\nMedians of {} rounds; ~ where these disagree on which is faster, ! for each run that failed. {}.\n",
+        "\nMedians of {} rounds; ~ where these disagree on which is faster, !n where n runs failed. {}.\n",
         results.rounds,
         results.machine.line()
     );
