@@ -88,7 +88,9 @@ fn main() -> ExitCode {
         fs::write(&file, text).expect("the build directory can be written");
         println!("{}", file.display());
     }
-    ExitCode::from(u8::from(!failures.is_empty()))
+    // What the other library fails at is told, and nothing to fix here.
+    let ours_failed = |one: &Measured| one.sizes.iter().any(|size| size.failures(1) > 0);
+    ExitCode::from(u8::from(results.measured.iter().any(ours_failed)))
 }
 
 fn measure(scenarios: &[&'static Scenario], rounds: usize, directory: &Path) -> Results {

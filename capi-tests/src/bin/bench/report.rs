@@ -31,7 +31,7 @@ h3 { font-size: 1rem; margin: 0; }
 p { max-width: 48rem; margin: .4rem 0; }
 figure p, .quiet { color: var(--quiet); }
 figure p { font-size: .875rem; margin: 0 0 .5rem; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 2rem 1.5rem; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); gap: 2rem 1.5rem; }
 figure { margin: 0; }
 svg { width: 100%; height: auto; display: block; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
