@@ -4,6 +4,8 @@
 # make test-pyzmq runs pyzmq's tests with the library and with the reference; it fetches pyzmq from PyPI
 # make test-czmq  does so with czmq's self-tests; it fetches czmq from Debian
 # make demo       runs the programs in c-examples
+# make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
+# make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
 
@@ -25,7 +27,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq demo install clean
+.PHONY: all header test test-pyzmq test-czmq demo bench soak install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -64,6 +66,15 @@ test-pyzmq test-czmq: test-%: all
 
 demo: all
 	c-examples/demo.sh $(TARGET) include
+
+# Its table is table.md in target/bench, its plots are report.html.
+bench: export BENCH_ROUNDS ?= 5
+bench: all
+	$(CARGO) run --quiet --release --package capi-tests --bin bench
+
+soak: export SOAK_SECONDS ?= 600
+soak: all
+	$(CARGO) test --release --package capi-tests --test stress -- soak
 
 relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
 

@@ -130,6 +130,9 @@ pub struct PollItem {
     pub revents: c_short,
 }
 
+/// `zmq_free_fn`.
+type FreeFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
+
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
         struct Functions {
@@ -177,6 +180,7 @@ functions! {
     msg_get: fn(*const Message, c_int) -> c_int;
     msg_set: fn(*mut Message, c_int, c_int) -> c_int;
     msg_gets: fn(*const Message, *const c_char) -> *const c_char;
+    msg_init_data: fn(*mut Message, *mut c_void, usize, FreeFn, *mut c_void) -> c_int;
     msg_send: fn(*mut Message, *mut c_void, c_int) -> c_int;
     msg_recv: fn(*mut Message, *mut c_void, c_int) -> c_int;
     msg_data: fn(*mut Message) -> *mut c_void;

@@ -5,7 +5,7 @@ use super::{
     wait::{self, Handle},
 };
 use crate::{
-    consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
+    consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT},
     error::{Error, Result},
     message::{Message, Sink, Source},
 };
@@ -34,15 +34,16 @@ pub fn proxy(
         events,
         ready: 0,
     };
-    let mut inputs = vec![item(front, ZMQ_POLLIN), item(back, ZMQ_POLLIN)];
-    inputs.extend(control.map(|control| item(control, ZMQ_POLLIN)));
-    let mut outputs = [item(front, ZMQ_POLLOUT), item(back, ZMQ_POLLOUT)];
+    let mut wanted = vec![item(front, ZMQ_POLLIN), item(back, ZMQ_POLLIN)];
+    wanted.extend(control.map(|control| item(control, ZMQ_POLLIN)));
+    let both = ZMQ_POLLIN | ZMQ_POLLOUT;
+    let mut there = [item(front, both), item(back, both)];
     let (mut front_side, mut back_side) = (Side::default(), Side::default());
     let mut paused = false;
     loop {
-        poll(&mut inputs, -1)?;
+        poll(&mut wanted, -1)?;
         if let Some(control) = control
-            && inputs[2].ready != 0
+            && wanted[2].ready != 0
         {
             match handle_control(control, &front_side, &back_side)? {
                 Some(Control::Pause) => paused = true,
@@ -51,13 +52,20 @@ pub fn proxy(
                 None => {}
             }
         }
-        if !same {
-            poll(&mut outputs, 0)?;
-        }
+        // Nothing but the end of its context.
+        let nothing = ZMQ_POLLERR;
         if paused {
+            wanted[..2]
+                .iter_mut()
+                .for_each(|item| item.events = nothing);
             continue;
         }
-        if inputs[0].ready != 0 && (same || outputs[1].ready != 0) {
+        poll(&mut there, 0)?;
+        let [front_ready, back_ready] = [0, 1].map(|i| there[i].ready);
+        let (request, reply) = (front_ready & ZMQ_POLLIN != 0, back_ready & ZMQ_POLLIN != 0);
+        let front_full = !same && front_ready & ZMQ_POLLOUT == 0;
+        let back_full = !same && back_ready & ZMQ_POLLOUT == 0;
+        if request && !back_full {
             forward(
                 front,
                 back,
@@ -66,7 +74,7 @@ pub fn proxy(
                 &mut back_side.sent,
             )?;
         }
-        if !same && inputs[1].ready != 0 && outputs[0].ready != 0 {
+        if !same && reply && !front_full {
             forward(
                 back,
                 front,
@@ -75,10 +83,22 @@ pub fn proxy(
                 &mut front_side.sent,
             )?;
         }
+        // Messages for a side that is full wait until it isn't.
+        let events = |input_waits, output_awaited| {
+            let input = if input_waits { nothing } else { ZMQ_POLLIN };
+            let output = if output_awaited { ZMQ_POLLOUT } else { 0 };
+            input | output
+        };
+        let (request_waits, reply_waits) = (request && back_full, reply && front_full);
+        wanted[0].events = events(request_waits, reply_waits);
+        wanted[1].events = events(reply_waits, request_waits);
     }
 }
 
-/// Forwards what is there, up to a burst, which then goes out together.
+/// Forwards what is there and what there is room for, up to a burst, which then goes out together.
+///
+/// What has been received can't be put back if a signal ends the wait to send it, so that a message is received only if
+/// it need not wait.
 fn forward(
     from: Handle,
     to: Handle,
@@ -104,6 +124,9 @@ fn forward_burst(
 ) -> Result<()> {
     let mut message = Message::new();
     for i in 0..BURST {
+        if i > 0 && !wait::has_room(to)? {
+            return Ok(());
+        }
         loop {
             let part = match wait::receive_here(from, &mut Sink::Message(&mut message)) {
                 Err(Error::EAGAIN) if i > 0 => return Ok(()),

@@ -293,7 +293,7 @@ impl Socket {
     /// What can be done without waiting: ZMQ_POLLIN, ZMQ_POLLOUT.
     pub fn ready(&mut self) -> c_int {
         let mut ready = 0;
-        if self.pattern.can_send(&mut self.pipes) {
+        if self.has_room() {
             ready |= ZMQ_POLLOUT;
         }
         if self.pattern.can_recv(&mut self.pipes) {
@@ -301,6 +301,13 @@ impl Socket {
         }
         self.detach_ended();
         ready
+    }
+
+    /// Whether a message can be sent without waiting.
+    pub fn has_room(&mut self) -> bool {
+        let room = self.pattern.can_send(&mut self.pipes);
+        self.detach_ended();
+        room
     }
 
     /// Its pipes.

@@ -128,6 +128,13 @@ pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
     socket.pipes().len() <= DRIVE_MAX && socket.spin.goes_on(began)
 }
 
+/// Whether a message may be sent without waiting.
+pub fn has_room(handle: Handle) -> Result<bool> {
+    let mut socket = handle.lock()?;
+    socket.process()?;
+    Ok(socket.has_room())
+}
+
 /// Receives a part that is there already. EAGAIN if there is none, and as [`receive`].
 pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
     let mut socket = handle.lock()?;

@@ -1,6 +1,12 @@
 //! Parts of messages: `zmq_msg_t` and its functions.
 
-use std::ffi::{CStr, CString, c_int};
+use std::{
+    ffi::{CStr, CString, c_int, c_void},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use super::{Library, Result, Socket};
 
@@ -14,6 +20,9 @@ pub struct Part {
     /// Initialised, and never moved.
     message: Box<Message>,
 }
+
+/// What is lent to a message: a body, and how many were given back.
+type Lent = (Vec<u8>, Arc<AtomicUsize>);
 
 impl Part {
     /// An empty one.
@@ -37,6 +46,25 @@ impl Part {
         Part { library, message }
     }
 
+    /// A part that lends the library a body, by zmq_msg_init_data(3). The count is of bodies given back.
+    pub fn lend(library: &'static Library, body: Vec<u8>, given_back: &Arc<AtomicUsize>) -> Self {
+        unsafe extern "C" fn give_back(_: *mut c_void, hint: *mut c_void) {
+            // SAFETY: the hint is what was made of a box, and comes back once.
+            let (body, given_back) = *unsafe { Box::from_raw(hint.cast::<Lent>()) };
+            drop(body);
+            given_back.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut message = Box::new(Message([0; 64]));
+        let mut lent: Box<Lent> = Box::new((body, given_back.clone()));
+        let (data, size) = (lent.0.as_mut_ptr().cast(), lent.0.len());
+        let hint = Box::into_raw(lent).cast();
+        // SAFETY: the body stays where it is until it is given back.
+        let result =
+            unsafe { (library.0.msg_init_data)(&mut *message, data, size, give_back, hint) };
+        library.check(result).expect("memory");
+        Part { library, message }
+    }
+
     /// zmq_msg_copy(3), from another one to this one.
     pub fn copy(&mut self, other: &mut Part) -> Result<usize> {
         // SAFETY: both are initialised.
@@ -44,7 +72,7 @@ impl Part {
         self.library.check(result)
     }
 
-    /// zmq_msg_send(3).
+    /// zmq_msg_send(3). If it fails the part is what it was.
     pub fn send(&mut self, socket: Socket, flags: c_int) -> Result<usize> {
         // SAFETY: a handle, and an initialised message.
         let result = unsafe { (self.library.0.msg_send)(&mut *self.message, socket.raw, flags) };

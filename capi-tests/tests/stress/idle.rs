@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use capi_tests::api::{Library, consts::*};
 
 /// The processor time that this process has used so far.
-fn used() -> Duration {
+pub fn used() -> Duration {
     // SAFETY: a local structure, filled by the call.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();

@@ -3,15 +3,20 @@
 //! `cargo test --release --package capi-tests --test stress -- [filter]... [--list]`. Each test is a process of its
 //! own, under a time limit, so that a crash, or what it costs, is that test's. `STRESS=n` makes them n times as long.
 
+mod busy;
 mod endings;
 mod fork;
 mod garbage;
 mod idle;
 mod limits;
 mod misuse;
+mod proxy;
 mod restart;
+mod signals;
+mod soak;
 mod traffic;
 mod wake;
+mod way;
 
 use std::{
     process::{Command, ExitCode},
@@ -70,6 +75,8 @@ const TESTS: &[Test] = &[
     test("garbage_ipc", 60, || garbage::garbage("ipc")),
     test("garbage_from_server", 60, garbage::from_server),
     test("idle", 30, idle::idle),
+    test("proxy_interrupted", 30, proxy::interrupted),
+    test("proxy_blocked", 30, proxy::blocked),
     test("endings", 60, endings::endings),
     test("fork", 30, fork::fork),
     test("stale_handles", 30, misuse::stale_handles),
@@ -83,6 +90,7 @@ const TESTS: &[Test] = &[
     alone("ping_pong_tcp", 60, || wake::ping_pong("tcp")),
     alone("ping_pong_ipc", 60, || wake::ping_pong("ipc")),
     alone("ping_pong_inproc", 60, || wake::ping_pong("inproc")),
+    alone("soak", 60, soak::soak),
 ];
 
 /// How many times as long as usual.
@@ -170,7 +178,10 @@ fn run_one(test: &Test) -> Result<(), String> {
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let dir = scratch.path().join("run");
     std::fs::create_dir(&dir).map_err(|error| error.to_string())?;
-    let limit = Duration::from_secs(test.limit * factor() as u64);
+    let mut limit = Duration::from_secs(test.limit * factor() as u64);
+    if test.name == "soak" {
+        limit += soak::time();
+    }
     let mut command = this(["--run", test.name]);
     match process::run(&mut command, &dir, library::directory(), limit) {
         (End::Code(0), _) => Ok(()),

@@ -42,7 +42,8 @@ pub fn serve(endpoint: &str) {
     }
 }
 
-fn start(endpoint: &str) -> (Group, String) {
+/// Starts such a server, and returns its endpoint.
+pub fn start(endpoint: &str) -> (Group, String) {
     let mut server =
         Group::start(this(["--serve", endpoint]).stdout(Stdio::piped())).expect("a server");
     let mut line = String::new();

@@ -4,7 +4,7 @@ use std::{
     ptr,
     sync::{
         Barrier,
-        atomic::{AtomicBool, AtomicI32, Ordering},
+        atomic::{AtomicI32, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -12,7 +12,12 @@ use std::{
 
 use capi_tests::api::{Context, Errno, Library, PollItem, Result, Socket, consts::*};
 
-use crate::factor;
+use crate::{
+    busy::among_busy_threads,
+    factor,
+    signals::{accept_signals, signal, this_thread},
+    way::Way,
+};
 
 /// A call that waits forever.
 struct Call {
@@ -141,13 +146,7 @@ pub fn woken_by_close() {
 }
 
 pub fn woken_by_signal() {
-    extern "C" fn ignore(_: libc::c_int) {}
-    // SAFETY: a handler that does nothing, without SA_RESTART.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = ignore as *const () as usize;
-        libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut());
-    }
+    accept_signals();
     let context = Library::under_test().context();
     let calls = blocking_calls(context);
     for Call {
@@ -159,8 +158,7 @@ pub fn woken_by_signal() {
         thread::scope(|scope| {
             let (thread, barrier) = (&thread, &barrier);
             let call = scope.spawn(move || {
-                // SAFETY: takes nothing.
-                thread.store(unsafe { libc::gettid() }, Ordering::SeqCst);
+                thread.store(this_thread(), Ordering::SeqCst);
                 barrier.wait();
                 call(*socket)
             });
@@ -168,8 +166,7 @@ pub fn woken_by_signal() {
             let thread = thread.load(Ordering::SeqCst);
             thread::sleep(Duration::from_millis(100));
             assert!(!call.is_finished(), "{name} didn't wait");
-            // SAFETY: plain numbers.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGUSR1) };
+            signal(thread);
             let result = call.join().expect("a result");
             assert_eq!(result, Err(Errno(libc::EINTR)), "{name}");
         });
@@ -178,67 +175,15 @@ pub fn woken_by_signal() {
     context.term().expect("an end");
 }
 
-/// How a side waits for its message.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    Recv,
-    Poll,
-    Fd,
-}
-
-impl Way {
-    /// Waits five seconds at the most.
-    fn recv(self, socket: Socket) -> Result<Vec<u8>> {
-        match self {
-            Way::Recv => socket.recv(0),
-            Way::Poll => match socket.poll(POLLIN, 5000)? {
-                true => socket.recv(DONTWAIT),
-                false => Err(Errno(libc::ETIMEDOUT)),
-            },
-            Way::Fd => {
-                let fd = socket.get(FD)?;
-                let deadline = Instant::now() + Duration::from_secs(5);
-                while socket.get(EVENTS)? & i32::from(POLLIN) == 0 {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    let mut fd = libc::pollfd {
-                        fd,
-                        events: libc::POLLIN,
-                        revents: 0,
-                    };
-                    // SAFETY: one descriptor.
-                    if unsafe { libc::poll(&mut fd, 1, left.as_millis() as i32) } == 0 {
-                        return Err(Errno(libc::ETIMEDOUT));
-                    }
-                }
-                socket.recv(DONTWAIT)
-            }
-        }
-    }
-}
-
 /// Round trips while all processors are busy with something else, so that threads are interrupted anywhere. A wake-up
 /// that is lost takes a round's five seconds.
 pub fn ping_pong(transport: &str) {
     let ways = [Way::Recv, Way::Poll, Way::Fd];
     let time = Duration::from_millis(2500) * factor() as u32 / ways.len() as u32;
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
-        let result = std::panic::catch_unwind(|| {
-            for way in ways {
-                let rounds = play(transport, way, time);
-                println!("{transport} {way:?}: {rounds} rounds");
-            }
-        });
-        stop.store(true, Ordering::Relaxed);
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
+    among_busy_threads(|| {
+        for way in ways {
+            let rounds = play(transport, way, time);
+            println!("{transport} {way:?}: {rounds} rounds");
         }
     });
 }
