@@ -489,8 +489,8 @@ impl Engine {
     fn complete(&mut self, tx: &mut Tx, large: Large) -> Result<()> {
         if large.flags.command() {
             let (flags, topic) = match Command::parse(large.message.bytes()) {
-                Ok(Command::Subscribe(topic)) => (Flags::SUBSCRIBE, topic),
-                Ok(Command::Cancel(topic)) => (Flags::CANCEL, topic),
+                Ok(Command::Subscribe(topic)) if !self.inside => (Flags::SUBSCRIBE, topic),
+                Ok(Command::Cancel(topic)) if !self.inside => (Flags::CANCEL, topic),
                 // The placeholder is passed over by the reader.
                 command => {
                     self.obey(command.ok());
