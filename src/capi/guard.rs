@@ -62,18 +62,38 @@ pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
         let errno = libc::__errno_location();
         (errno, *errno)
     };
-    let (value, left) = match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(value)) => (value, found),
-        Ok(Err(error)) => (T::FAILURE, error.0),
-        Err(payload) => {
-            // Dropping the payload may panic again.
-            mem::forget(payload);
-            (T::FAILURE, Error::ENOTRECOVERABLE.0)
-        }
+    let (value, left) = match caught(body) {
+        Ok(value) => (value, found),
+        Err(error) => (T::FAILURE, error.0),
     };
     // SAFETY: as above.
     unsafe { *errno = left };
     value
+}
+
+/// Runs the body of a C function that calls nothing which might change errno, where even the look at it counts.
+#[inline]
+pub fn guard_pure<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
+    match caught(body) {
+        Ok(value) => value,
+        Err(error) => fail(error),
+    }
+}
+
+#[cold]
+fn fail<T: Failure>(error: Error) -> T {
+    // SAFETY: as in `guard`.
+    unsafe { *libc::__errno_location() = error.0 };
+    T::FAILURE
+}
+
+#[inline(always)]
+fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        // Dropping the payload may panic again.
+        mem::forget(payload);
+        Err(Error::ENOTRECOVERABLE)
+    })
 }
 
 /// The calling thread's errno.

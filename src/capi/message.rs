@@ -2,7 +2,10 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
-use super::{guard::guard, handle};
+use super::{
+    guard::{guard, guard_pure},
+    handle,
+};
 use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_MORE, ZMQ_SHARED, ZMQ_SNDMORE, ZMQ_SRCFD},
     core::wait,
@@ -63,18 +66,20 @@ pub type zmq_free_fn = Option<unsafe extern "C" fn(data_: *mut c_void, hint_: *m
 /// Makes an empty message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
-    guard(|| {
-        // SAFETY: the caller's contract.
-        unsafe { init(msg_, Message::new()) }
+    guard_pure(|| {
+        // SAFETY: as for zmq_msg_init_size().
+        unsafe { Message::emplace(place(msg_)?, 0)? };
+        Ok(0)
     })
 }
 
 /// Makes a message of some bytes, not yet filled in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -> c_int {
-    guard(|| {
-        // SAFETY: the caller's contract.
-        unsafe { init(msg_, Message::with_size(size_)?) }
+    guard_pure(|| {
+        // SAFETY: the caller's contract; what was there is no message, or is forgotten as with libzmq.
+        unsafe { Message::emplace(place(msg_)?, size_)? };
+        Ok(0)
     })
 }
 
@@ -136,17 +141,22 @@ pub unsafe extern "C" fn zmq_msg_recv(
 /// Frees what a message holds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
-    guard(|| {
+    let close = || {
         // SAFETY: the caller's contract.
         unsafe { place(msg_) }?.close()?;
         Ok(0)
-    })
+    };
+    // SAFETY: the caller's contract.
+    match unsafe { place(msg_) } {
+        Ok(message) if message.is_outside() => guard(close),
+        _ => guard_pure(close),
+    }
 }
 
 /// Moves a message in place of another, and leaves an empty one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
-    guard(|| {
+    guard_pure(|| {
         // SAFETY: the caller's contract.
         unsafe {
             let message = valid(src_)?.take();
@@ -159,7 +169,7 @@ pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
 /// Copies a message in place of another; they may share their data.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
-    guard(|| {
+    guard_pure(|| {
         // SAFETY: the caller's contract.
         unsafe {
             let message = valid(src_)?.duplicate();
@@ -172,7 +182,7 @@ pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
 /// Where the data of a message is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
-    guard(|| {
+    guard_pure(|| {
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.data().cast())
     })
@@ -181,7 +191,7 @@ pub unsafe extern "C" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
 /// The size of a message in bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
-    guard(|| {
+    guard_pure(|| {
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.size())
     })
@@ -190,7 +200,7 @@ pub unsafe extern "C" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
 /// Whether more parts of the same message follow: 1 or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
-    guard(|| {
+    guard_pure(|| {
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.more().into())
     })
@@ -199,7 +209,7 @@ pub unsafe extern "C" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
 /// A property of a message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
-    guard(|| {
+    guard_pure(|| {
         // SAFETY: the caller's contract.
         let message = unsafe { valid(msg_) }?;
         match property_ {
@@ -221,7 +231,7 @@ pub unsafe extern "C" fn zmq_msg_set(
     property_: c_int,
     optval_: c_int,
 ) -> c_int {
-    guard(|| {
+    guard_pure(|| {
         let _ = (msg_, property_, optval_);
         Err(Error::EINVAL)
     })
@@ -233,7 +243,7 @@ pub unsafe extern "C" fn zmq_msg_gets(
     msg_: *const zmq_msg_t,
     property_: *const c_char,
 ) -> *const c_char {
-    guard(|| {
+    guard_pure(|| {
         if property_.is_null() {
             return Err(Error::EINVAL);
         }

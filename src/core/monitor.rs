@@ -35,12 +35,10 @@ impl Sender {
         let _ = self.socket.process();
         if self
             .socket
-            .try_send(true, &mut Source::Bytes(&head), false)
+            .try_send(true, &mut Source::Bytes(&head))
             .is_ok()
         {
-            let _ = self
-                .socket
-                .try_send(false, &mut Source::Bytes(endpoint), false);
+            let _ = self.socket.try_send(false, &mut Source::Bytes(endpoint));
         }
     }
 }

@@ -61,13 +61,23 @@ impl<T: Content> Slot<T> {
                 content: Biased::new(None),
             }))
         });
-        *slot.content.lock() = Some(content);
+        let mut guard = slot.content.lock();
+        *guard = Some(content);
+        drop(guard);
         slot.tag.store(T::TAG, Ordering::Release);
         slot
     }
 
+    /// Runs something with the content if this thread is the lock's favourite, which it can be
+    /// only while something is in the slot; else it isn't run.
+    #[inline(always)]
+    pub fn favour<R>(&'static self, run: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.content
+            .favour(|content| content.as_mut().map(run))
+            .flatten()
+    }
+
     /// Waits for its turn. ENOTRECOVERABLE if an earlier call has failed on a bug of ours.
-    #[inline]
     pub fn lock(&'static self) -> Result<Locked<T>> {
         let guard = self.content.lock();
         if self.content.is_poisoned() {
@@ -92,6 +102,7 @@ impl<T: Content> Slot<T> {
     pub fn take(&'static self) -> Result<T> {
         let mut guard = self.content.lock();
         let content = guard.take().ok_or(T::STALE)?;
+        guard.forget_favourite();
         self.tag.store(DEAD, Ordering::Release);
         self.generation.fetch_add(1, Ordering::Relaxed);
         self.content.clear_poison();

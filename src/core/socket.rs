@@ -26,7 +26,7 @@ use crate::{
     io::{Listener, Live, Owner, Session},
     message::{Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
-    pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern},
+    pattern::{Pattern, PatternOptions, Pipes, pattern},
     pipe::{End, Event, Far, Inbox, PipeId},
 };
 
@@ -138,6 +138,12 @@ impl Socket {
         }
     }
 
+    /// Whether nothing has happened that [`Socket::process`] would have to see to.
+    #[inline]
+    pub fn is_undisturbed(&self) -> bool {
+        !self.inbox.is_pending() && !self.terminated
+    }
+
     /// ETERM if the context is terminating, and this was noticed.
     pub fn check(&mut self) -> Result<()> {
         if self.context.is_terminating() {
@@ -205,12 +211,16 @@ impl Socket {
     }
 
     /// Removes the pipes that have come to their end.
-    #[inline]
+    #[inline(always)]
     fn detach_ended(&mut self) {
-        while self.pipes.has_ended() {
-            let Some(id) = self.pipes.take_ended() else {
-                break;
-            };
+        if self.pipes.has_ended() {
+            self.detach_some();
+        }
+    }
+
+    #[cold]
+    fn detach_some(&mut self) {
+        while let Some(id) = self.pipes.take_ended() {
             if let Some(end) = self.detach(id)
                 && !end.is_closed()
             {
@@ -258,20 +268,15 @@ impl Socket {
 
     // -- messages --------------------------------------------------------------------------------
 
-    /// Sends a part, if that is possible without waiting. EAGAIN; EFSM, EHOSTUNREACH, ENOTSUP and
-    /// what else the pattern says. `blocking`: the caller would wait.
+    /// Sends a part, if that is possible without waiting. EAGAIN; [`BROKEN`]; EFSM, EHOSTUNREACH,
+    /// ENOTSUP and what else the pattern says.
+    ///
+    /// [`BROKEN`]: crate::pattern::BROKEN
     #[inline]
-    pub fn try_send(&mut self, more: bool, part: &mut Source, blocking: bool) -> Result<()> {
+    pub fn try_send(&mut self, more: bool, part: &mut Source) -> Result<()> {
         let result = self.pattern.send(&mut self.pipes, more, part);
         self.detach_ended();
-        match result {
-            Err(BROKEN) if blocking => {
-                drop(part.take());
-                Ok(())
-            }
-            Err(BROKEN) => Err(Error::EAGAIN),
-            result => result,
-        }
+        result
     }
 
     /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.
@@ -279,9 +284,10 @@ impl Socket {
     pub fn try_recv(&mut self, sink: &mut Sink) -> Result<Received> {
         let result = self.pattern.recv(&mut self.pipes, sink);
         self.detach_ended();
-        let received = result?;
-        self.more = received.more;
-        Ok(received)
+        if let Ok(received) = &result {
+            self.more = received.more;
+        }
+        result
     }
 
     /// What can be done without waiting: ZMQ_POLLIN, ZMQ_POLLOUT.

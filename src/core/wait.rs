@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Result},
     io::drop_spent,
     message::{Received, Sink, Source},
+    pattern::BROKEN,
     pipe::{Far, Inbox, Parker},
 };
 
@@ -42,28 +43,68 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
 }
 
 /// Sends a part: zmq_send(3) with its errors.
+///
+/// Most calls are those of the thread that always uses the socket, when nothing has happened to
+/// it and there is room; that much is done here, and all else where it is out of the way.
 #[inline]
 pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> Result<()> {
-    let mut socket = handle.lock()?;
-    socket.process()?;
-    let timeout = if dont_wait {
-        0
-    } else {
-        socket.options().send_timeout
-    };
-    match socket.try_send(more, part, timeout != 0) {
-        Err(Error::EAGAIN) if timeout != 0 => {}
-        result => return result,
+    match handle.favour(|socket| match socket.is_undisturbed() {
+        true => socket.try_send(more, part).err(),
+        false => Some(DISTURBED),
+    }) {
+        Some(None) => Ok(()),
+        failed => go_on_sending(handle, more, dont_wait, part, failed.flatten()),
     }
-    let result = wait_to_send(socket, more, timeout, part);
-    drop_spent();
-    result
 }
 
+/// What a first attempt fails with that wasn't made.
+const DISTURBED: Error = Error(-2);
+
+/// Sends a part where a first attempt has failed, or could not be made.
 #[cold]
+fn go_on_sending(
+    handle: Handle,
+    more: bool,
+    dont_wait: bool,
+    part: &mut Source,
+    failed: Option<Error>,
+) -> Result<()> {
+    let mut socket = handle.lock()?;
+    let error = match failed {
+        Some(error) if error != DISTURBED => error,
+        _ => {
+            socket.process()?;
+            match socket.try_send(more, part) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            }
+        }
+    };
+    let timeout = match dont_wait {
+        true => 0,
+        false => socket.options().send_timeout,
+    };
+    match error {
+        BROKEN if timeout == 0 => Err(Error::EAGAIN),
+        BROKEN => drop_part(part),
+        Error::EAGAIN if timeout != 0 => {
+            let result = wait_to_send(socket, more, timeout, part);
+            drop_spent();
+            result
+        }
+        error => Err(error),
+    }
+}
+
+/// Waiting wouldn't help a message whose pipe was closed under it: what is left of it is dropped.
+fn drop_part(part: &mut Source) -> Result<()> {
+    part.take().map(drop)
+}
+
 fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -> Result<()> {
     let (began, deadline) = (Instant::now(), deadline(timeout.into()));
     let mut loans = Loans::default();
+    let mut is_over = false;
     loop {
         if loans.is_empty() {
             loans.add(&socket);
@@ -71,21 +112,21 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
         // What fills the pipes goes out the sooner.
         drive(&socket);
         socket.process()?;
-        match socket.try_send(more, part, true) {
-            Err(Error::EAGAIN) => {}
+        match socket.try_send(more, part) {
+            Err(Error::EAGAIN) if !is_over => {}
             result => {
                 socket.spin.learn(began);
-                return result;
+                return match result {
+                    Err(BROKEN) => drop_part(part),
+                    result => result,
+                };
             }
         }
         if goes_on(&mut socket, began) {
             continue;
         }
         socket = Waiter::wait(socket, &loans, deadline)?;
-        socket.process()?;
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return socket.try_send(more, part, true);
-        }
+        is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
     }
 }
 
@@ -101,12 +142,34 @@ pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
     socket.try_recv(sink)
 }
 
-/// Receives a part: zmq_recv(3) with its errors.
+/// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.
 #[inline]
 pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
+    match handle.favour(|socket| match socket.is_undisturbed() {
+        true => socket.try_recv(sink),
+        false => Err(DISTURBED),
+    }) {
+        Some(Ok(received)) => Ok(received),
+        Some(Err(error)) => go_on_receiving(handle, dont_wait, sink, error),
+        None => go_on_receiving(handle, dont_wait, sink, DISTURBED),
+    }
+}
+
+/// Receives a part where a first attempt has failed, or could not be made.
+#[cold]
+fn go_on_receiving(
+    handle: Handle,
+    dont_wait: bool,
+    sink: &mut Sink,
+    failed: Error,
+) -> Result<Received> {
     let mut socket = handle.lock()?;
-    socket.process()?;
-    match socket.try_recv(sink) {
+    let mut result = Err(failed);
+    if failed == DISTURBED {
+        socket.process()?;
+        result = socket.try_recv(sink);
+    }
+    match result {
         Err(Error::EAGAIN) => {}
         result => return result,
     }
@@ -115,7 +178,6 @@ pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Recei
     result
 }
 
-#[cold]
 fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
     if dont_wait || socket.options().receive_timeout == 0 {
         drive(&socket);
@@ -127,6 +189,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
         deadline(socket.options().receive_timeout.into()),
     );
     let mut loans = Loans::default();
+    let mut is_over = false;
     loop {
         if loans.is_empty() {
             loans.add(&socket);
@@ -134,7 +197,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
         drive(&socket);
         socket.process()?;
         match socket.try_recv(sink) {
-            Err(Error::EAGAIN) => {}
+            Err(Error::EAGAIN) if !is_over => {}
             result => {
                 socket.spin.learn(began);
                 return result;
@@ -144,10 +207,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
             continue;
         }
         socket = Waiter::wait(socket, &loans, deadline)?;
-        socket.process()?;
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return socket.try_recv(sink);
-        }
+        is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
     }
 }
 

@@ -432,6 +432,7 @@ impl Engine {
             self.complete(tx, large)?;
         }
         while self.large.is_none() {
+            self.accept_plain(tx);
             let staged = tx.queue().staged();
             let Some(header) = Header::parse(staged, self.limit)? else {
                 break;
@@ -465,6 +466,25 @@ impl Engine {
             }
         }
         Ok(true)
+    }
+
+    /// Accepts frames at a walk, as long as there is nothing to be done with them.
+    #[inline]
+    fn accept_plain(&mut self, tx: &mut Tx) {
+        let room = tx.known_room();
+        let walk = frame::walk(tx.queue().staged(), self.limit, room);
+        if walk.messages > 0 {
+            // SAFETY: whole frames, without flags of ours.
+            unsafe { tx.queue().accept(walk.whole) };
+            tx.end_messages(walk.messages);
+            self.inside = false;
+        }
+        let begun = walk.octets - walk.whole;
+        if begun > 0 {
+            // SAFETY: as above.
+            unsafe { tx.queue().accept(begun) };
+            self.inside = true;
+        }
     }
 
     /// Goes on with a body in memory of its own: what of it has come is moved there.

@@ -1,8 +1,15 @@
 //! What a connection knows of its peer, for zmq_msg_gets(3).
+//!
+//! Every message that is received refers to it. The references are counted by hand because the
+//! reader of a pipe takes many at once: so a message costs it no atomic operation.
 
 use std::{
     ffi::{CStr, CString},
+    fmt,
+    ops::Deref,
     os::fd::RawFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicUsize, Ordering, fence},
 };
 
 /// Properties of the peer that a message came from: those of its handshake, of its
@@ -50,5 +57,141 @@ impl Metadata {
     /// The file descriptor of the connection (`ZMQ_SRCFD`).
     pub fn fd(&self) -> Option<RawFd> {
         self.fd
+    }
+}
+
+struct Counted {
+    references: AtomicUsize,
+    metadata: Metadata,
+}
+
+/// A counted reference to metadata.
+pub struct MetadataRef(NonNull<Counted>);
+
+// SAFETY: metadata never changes, and the count is atomic.
+unsafe impl Send for MetadataRef {}
+// SAFETY: as above.
+unsafe impl Sync for MetadataRef {}
+
+impl MetadataRef {
+    /// The first reference.
+    pub fn new(metadata: Metadata) -> MetadataRef {
+        let counted = Box::new(Counted {
+            references: AtomicUsize::new(1),
+            metadata,
+        });
+        MetadataRef(NonNull::from(Box::leak(counted)))
+    }
+
+    fn counted(&self) -> &Counted {
+        // SAFETY: alive as long as this reference is.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Gives back so many references, of which the caller has to have them.
+    #[inline]
+    fn release(&self, references: usize) {
+        let before = self
+            .counted()
+            .references
+            .fetch_sub(references, Ordering::Release);
+        if before == references {
+            self.free();
+        }
+    }
+
+    #[cold]
+    fn free(&self) {
+        fence(Ordering::Acquire);
+        // SAFETY: made by `new`, and this was the last reference.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+impl Deref for MetadataRef {
+    type Target = Metadata;
+
+    fn deref(&self) -> &Metadata {
+        &self.counted().metadata
+    }
+}
+
+impl Clone for MetadataRef {
+    fn clone(&self) -> MetadataRef {
+        self.counted().references.fetch_add(1, Ordering::Relaxed);
+        MetadataRef(self.0)
+    }
+}
+
+impl Drop for MetadataRef {
+    #[inline]
+    fn drop(&mut self) {
+        self.release(1);
+    }
+}
+
+impl fmt::Debug for MetadataRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// References to the same metadata, taken many at a time, to be handed out one by one.
+#[derive(Default)]
+pub struct Stock {
+    of: Option<MetadataRef>,
+    left: usize,
+}
+
+impl Stock {
+    /// So many are taken at a time.
+    const LOT: usize = 1 << 16;
+
+    /// References to this.
+    pub fn new(of: Option<MetadataRef>) -> Stock {
+        Stock { of, left: 0 }
+    }
+
+    /// One of them; none if there is no metadata.
+    #[inline]
+    pub fn take(&mut self) -> Option<MetadataRef> {
+        let of = self.of.as_ref()?;
+        if self.left == 0 {
+            of.counted()
+                .references
+                .fetch_add(Stock::LOT, Ordering::Relaxed);
+            self.left = Stock::LOT;
+        }
+        self.left -= 1;
+        Some(MetadataRef(of.0))
+    }
+}
+
+impl Drop for Stock {
+    fn drop(&mut self) {
+        if let Some(of) = &self.of
+            && self.left > 0
+        {
+            of.release(self.left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a stock has handed out outlives it, and what it hasn't is given back.
+    #[test]
+    fn references_from_a_stock_are_counted() {
+        let first = MetadataRef::new(Metadata::new([("a", &b"b"[..])], Some(3)));
+        let count = || first.counted().references.load(Ordering::Relaxed);
+        let mut stock = Stock::new(Some(first.clone()));
+        let taken: Vec<_> = (0..Stock::LOT + 1).map(|_| stock.take()).collect();
+        drop(stock);
+        assert_eq!(count(), taken.len() + 1);
+        drop(taken);
+        assert_eq!((count(), first.fd()), (1, Some(3)));
+        assert!(Stock::default().take().is_none());
     }
 }

@@ -5,13 +5,15 @@
 //! of pipes and sockets.
 
 mod content;
+mod copy;
 mod metadata;
 mod part;
 
-use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice, sync::Arc};
+use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice};
 
 pub use content::{Body, FreeFn};
-pub use metadata::Metadata;
+pub use copy::copy;
+pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Received, Sink, Source};
 
 use crate::error::{Error, Result};
@@ -49,7 +51,7 @@ union Storage {
 #[repr(C, align(8))]
 pub struct Message {
     storage: Storage,
-    metadata: Option<Arc<Metadata>>,
+    metadata: Option<MetadataRef>,
     reserved: [u8; 12],
     size: u8,
     more: bool,
@@ -113,6 +115,77 @@ impl Message {
         Ok(message)
     }
 
+    /// Makes an inline message where there is none. The body's bytes stay what they are.
+    ///
+    /// # Safety
+    /// `to` is valid for writing; a message that is there is forgotten.
+    #[inline(always)]
+    unsafe fn emplace_inline(to: *mut Message, size: usize, more: bool) {
+        // SAFETY: as promised; any bytes will do for the fields that aren't set.
+        unsafe {
+            (&raw mut (*to).metadata).write(None);
+            (&raw mut (*to).size).write(size as u8);
+            (&raw mut (*to).more).write(more);
+            (&raw mut (*to).shared).write(false);
+            (&raw mut (*to).kind).write(Kind::INLINE);
+        }
+    }
+
+    /// Makes a message of `size` bytes of unset content where there is none. ENOMEM if there is
+    /// no memory for it.
+    ///
+    /// # Safety
+    /// `to` is valid for writing; a message that is there is forgotten.
+    #[inline(always)]
+    pub unsafe fn emplace(to: *mut Message, size: usize) -> Result<()> {
+        // SAFETY: as promised.
+        unsafe {
+            if size <= INLINE_MAX {
+                Message::emplace_inline(to, size, false);
+            } else {
+                to.write(Message::with_size(size)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Becomes a message with a copy of these bytes. ENOMEM if there is no memory for it, and
+    /// nothing done.
+    #[inline(always)]
+    pub fn copy_from(&mut self, bytes: &[u8], more: bool) -> Result<()> {
+        if bytes.len() > INLINE_MAX {
+            *self = Message::copy_of(bytes)?;
+            self.more = more;
+            return Ok(());
+        }
+        self.drop_content();
+        // SAFETY: nothing is left to be dropped; there is room for so many bytes.
+        unsafe {
+            Message::emplace_inline(self, bytes.len(), more);
+            copy(bytes.as_ptr(), (&raw mut self.storage).cast(), bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Becomes an empty message.
+    #[inline]
+    pub fn reset(&mut self) {
+        self.drop_content();
+        // SAFETY: nothing is left to be dropped.
+        unsafe { Message::emplace_inline(self, 0, false) };
+    }
+
+    /// Drops what it owns. It is then to be made anew.
+    #[inline(always)]
+    fn drop_content(&mut self) {
+        if self.kind == Kind::COUNTED {
+            drop(self.counted());
+        }
+        if self.metadata.is_some() {
+            self.metadata = None;
+        }
+    }
+
     /// A message whose body stays in the caller's memory. Without a free function it is constant.
     ///
     /// # Safety
@@ -160,8 +233,7 @@ impl Message {
         if !self.is_valid() {
             return Err(Error::EFAULT);
         }
-        drop(self.counted());
-        self.metadata = None;
+        self.drop_content();
         self.kind = Kind::CLOSED;
         Ok(())
     }
@@ -294,13 +366,13 @@ impl Message {
     }
 
     /// Where it came from.
-    pub fn metadata(&self) -> Option<&Arc<Metadata>> {
+    pub fn metadata(&self) -> Option<&MetadataRef> {
         self.metadata.as_ref()
     }
 
     /// Says where it came from.
     #[inline]
-    pub fn set_metadata(&mut self, metadata: Option<Arc<Metadata>>) {
+    pub fn set_metadata(&mut self, metadata: Option<MetadataRef>) {
         self.metadata = metadata;
     }
 }

@@ -1,8 +1,6 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use std::{ptr, sync::Arc};
-
-use super::{Message, Metadata};
+use super::{Message, MetadataRef, copy};
 use crate::error::Result;
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
@@ -20,6 +18,14 @@ impl Source<'_> {
         match self {
             Source::Bytes(bytes) => bytes,
             Source::Message(message) => message.bytes(),
+        }
+    }
+
+    /// Lets go of the message, or of the bytes: they were sent.
+    #[inline]
+    pub fn done(&mut self) {
+        if let Source::Message(message) = self {
+            message.reset();
         }
     }
 
@@ -55,25 +61,27 @@ pub enum Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Takes a copy of a body. ENOMEM if there is no memory for it.
-    #[inline]
+    /// Takes a copy of a body, and refers to the metadata if it has a use for it. ENOMEM if there
+    /// is no memory for it.
+    #[inline(always)]
     pub fn copy(
         &mut self,
         more: bool,
         body: &[u8],
-        metadata: Option<&Arc<Metadata>>,
+        metadata: impl FnOnce() -> Option<MetadataRef>,
     ) -> Result<()> {
         match self {
-            Sink::Buffer(buffer) => {
-                let size = body.len().min(buffer.len());
-                buffer[..size].copy_from_slice(&body[..size]);
-            }
+            // SAFETY: both have so many bytes, and no body is in the caller's buffer.
+            Sink::Buffer(buffer) => unsafe {
+                copy(
+                    body.as_ptr(),
+                    buffer.as_mut_ptr(),
+                    body.len().min(buffer.len()),
+                );
+            },
             Sink::Message(into) => {
-                let mut message = Message::copy_of(body)?;
-                message.set_more(more);
-                message.set_metadata(metadata.cloned());
-                // What was there is dropped by this.
-                **into = message;
+                into.copy_from(body, more)?;
+                into.set_metadata(metadata());
             }
             Sink::Nowhere => {}
         }
@@ -81,17 +89,14 @@ impl Sink<'_> {
     }
 
     /// Takes a message.
-    pub fn put(&mut self, mut message: Message, metadata: Option<&Arc<Metadata>>) {
+    pub fn put(&mut self, mut message: Message, metadata: impl FnOnce() -> Option<MetadataRef>) {
         match self {
-            Sink::Buffer(buffer) => {
-                let size = message.size().min(buffer.len());
-                // SAFETY: both have so many bytes, and a message is never in the caller's buffer.
-                unsafe {
-                    ptr::copy_nonoverlapping(message.bytes().as_ptr(), buffer.as_mut_ptr(), size)
-                };
+            Sink::Buffer(_) => {
+                // It can't fail: nothing is allocated.
+                let _ = self.copy(false, message.bytes(), metadata);
             }
             Sink::Message(into) => {
-                message.set_metadata(metadata.cloned());
+                message.set_metadata(metadata());
                 **into = message;
             }
             Sink::Nowhere => {}

@@ -1,6 +1,6 @@
 //! Writes to many pipes at once.
 
-use super::{Pipes, discard, ring::Ring};
+use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::Source,
@@ -137,7 +137,7 @@ impl Distributor {
                 });
             }
         }
-        discard(part);
+        part.done();
         if !more {
             self.active = self.eligible;
         }

@@ -111,8 +111,7 @@ impl FairQueue {
     ) -> Result<Received> {
         let from = self.front(pipes).ok_or(Error::EAGAIN)?;
         let routing_id = routes.id_of(from);
-        let metadata = pipes.get(from).and_then(|end| end.peer.metadata.as_ref());
-        sink.copy(true, routing_id, metadata)?;
+        sink.copy(true, routing_id, || pipes.get_mut(from)?.metadata())?;
         self.more = true;
         Ok(Received {
             size: routing_id.len(),
@@ -121,8 +120,34 @@ impl FairQueue {
     }
 
     /// Receives a part. EAGAIN if there is none, ENOMEM.
-    #[inline]
+    #[inline(always)]
     pub fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
+        if self.rest.is_empty()
+            && self.current < self.active
+            && let Some(end) = self.ring.get(self.current).and_then(|id| pipes.get_mut(id))
+            && let Some(read) = end.read_frame(sink)
+        {
+            return read.map(|received| self.received(received));
+        }
+        self.recv_elsewhere(pipes, sink)
+    }
+
+    /// Goes on to the next pipe after a whole message.
+    #[inline(always)]
+    fn received(&mut self, received: Received) -> Received {
+        self.more = received.more;
+        if !received.more {
+            self.current += 1;
+            if self.current >= self.active {
+                self.current = 0;
+            }
+        }
+        received
+    }
+
+    /// Receives a part where there may be none in the current pipe.
+    #[cold]
+    fn recv_elsewhere(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
         if self.more && !self.rest.is_empty() {
             return self.recv_rest(sink);
         }
@@ -131,14 +156,7 @@ impl FairQueue {
             if let Some(end) = pipes.get_mut(id) {
                 if let Some(read) = end.read(sink) {
                     let (_, received) = read?;
-                    self.more = received.more;
-                    if !received.more {
-                        self.current += 1;
-                        if self.current >= self.active {
-                            self.current = 0;
-                        }
-                    }
-                    return Ok(received);
+                    return Ok(self.received(received));
                 }
                 if end.is_at_end() {
                     pipes.end(id);
@@ -150,7 +168,6 @@ impl FairQueue {
         Err(Error::EAGAIN)
     }
 
-    #[cold]
     fn recv_rest(&mut self, sink: &mut Sink) -> Result<Received> {
         let message = self.rest.pop_front().unwrap_or_default();
         let received = Received {
@@ -158,7 +175,7 @@ impl FairQueue {
             more: message.more(),
         };
         let metadata = message.metadata().cloned();
-        sink.put(message, metadata.as_ref());
+        sink.put(message, || metadata);
         self.more = received.more;
         Ok(received)
     }

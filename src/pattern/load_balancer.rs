@@ -1,10 +1,10 @@
 //! Writes to pipes in turn.
 
-use super::{BROKEN, Pipes, discard, ring::Ring};
+use super::{BROKEN, Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::Source,
-    pipe::PipeId,
+    pipe::{Flags, PipeId},
 };
 
 /// Gives a message to each pipe that has room in turn. Pipes that were found full stand behind
@@ -61,8 +61,41 @@ impl LoadBalancer {
     }
 
     /// Sends a part. The pipe that it went to, if it wasn't dropped. EAGAIN, [`BROKEN`], ENOMEM.
-    #[inline]
+    #[inline(always)]
     pub fn send(
+        &mut self,
+        pipes: &mut Pipes,
+        more: bool,
+        part: &mut Source,
+    ) -> Result<Option<PipeId>> {
+        if !self.dropping
+            && self.current < self.active
+            && let Some(id) = self.ring.get(self.current)
+            && let Some(end) = pipes.get_mut(id)
+            && end.has_known_room()
+        {
+            end.put(if more { Flags::MORE } else { 0 }, part)?;
+            self.sent(more);
+            return Ok(Some(id));
+        }
+        self.send_elsewhere(pipes, more, part)
+    }
+
+    /// Goes on to the next pipe after a whole message.
+    #[inline(always)]
+    fn sent(&mut self, more: bool) {
+        self.more = more;
+        if !more {
+            self.current += 1;
+            if self.current >= self.active {
+                self.current = 0;
+            }
+        }
+    }
+
+    /// Sends a part where the current pipe may have no room for it.
+    #[cold]
+    fn send_elsewhere(
         &mut self,
         pipes: &mut Pipes,
         more: bool,
@@ -70,7 +103,7 @@ impl LoadBalancer {
     ) -> Result<Option<PipeId>> {
         if self.dropping {
             (self.more, self.dropping) = (more, more);
-            discard(part);
+            part.done();
             return Ok(None);
         }
         while self.active > 0 {
@@ -78,13 +111,7 @@ impl LoadBalancer {
             if let Some(end) = pipes.get_mut(id) {
                 match end.write(more, part) {
                     Ok(()) => {
-                        self.more = more;
-                        if !more {
-                            self.current += 1;
-                            if self.current >= self.active {
-                                self.current = 0;
-                            }
-                        }
+                        self.sent(more);
                         return Ok(Some(id));
                     }
                     Err(Error::EAGAIN) => {}

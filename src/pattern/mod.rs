@@ -33,7 +33,7 @@ mod xsub;
 pub use self::pipes::Pipes;
 use crate::{
     error::{Error, Result},
-    message::{Message, Received, Sink, Source},
+    message::{Received, Sink, Source},
     options::SocketType,
     pipe::PipeId,
 };
@@ -170,13 +170,6 @@ pub fn pattern(socket_type: SocketType) -> Box<dyn Pattern> {
         SocketType::XPub => Box::new(xpub::XPub::new(false)),
         SocketType::XSub => Box::new(xsub::XSub::new(false)),
         SocketType::Stream => Box::new(stream::Stream::new()),
-    }
-}
-
-/// Takes a part, and does nothing with it.
-fn discard(part: &mut Source) {
-    if let Source::Message(message) = part {
-        **message = Message::new();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Pattern, PatternOptions, Pipes, dealer::probe, discard, fair_queue::FairQueue, hash::Keys,
+    Pattern, PatternOptions, Pipes, dealer::probe, fair_queue::FairQueue, hash::Keys,
     routes::Routes,
 };
 use crate::{
@@ -141,7 +141,7 @@ impl Router {
                 Err(error) => return Err(error),
             }
         }
-        discard(part);
+        part.done();
         self.more = more;
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Pattern for Router {
             if more {
                 self.address(pipes, part.bytes(), self.mandatory)?;
             }
-            discard(part);
+            part.done();
             return Ok(());
         }
         let more = more && !self.raw;
@@ -246,7 +246,7 @@ impl Pattern for Router {
             // The way to close the connection.
             pipes.end(id);
             self.more = false;
-            discard(part);
+            part.done();
             return Ok(());
         }
         self.forward(pipes, more, part)

@@ -1,6 +1,6 @@
 //! STREAM: bytes to and from TCP peers, each piece preceded by the peer's routing id.
 
-use super::{Pattern, Pipes, discard, fair_queue::FairQueue, routes::Routes};
+use super::{Pattern, Pipes, fair_queue::FairQueue, routes::Routes};
 use crate::{
     error::{Error, Result},
     message::{Received, Sink, Source},
@@ -62,7 +62,7 @@ impl Pattern for Stream {
                 }
                 self.target = Some(id);
             }
-            discard(part);
+            part.done();
             self.more = true;
             return Ok(());
         }
@@ -78,7 +78,7 @@ impl Pattern for Stream {
                 }
             }
         }
-        discard(part);
+        part.done();
         (self.target, self.more) = (None, false);
         Ok(())
     }

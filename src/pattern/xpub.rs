@@ -3,7 +3,7 @@
 //! Subscriptions are taken from the pipes as soon as they are there. XPUB passes those on to the
 //! program that change something (or all, by option), as messages of a byte 1 or 0 and the topic.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
 use super::{
     Pattern, PatternOptions, Pipes,
@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    message::{Metadata, Received, Sink, Source},
+    message::{MetadataRef, Received, Sink, Source},
     pipe::{Flags, PipeId},
 };
 
 /// What is to be received.
 struct Pending {
     body: Box<[u8]>,
-    metadata: Option<Arc<Metadata>>,
+    metadata: Option<MetadataRef>,
     more: bool,
     /// Of a subscription that is to be handled by the program: who it came from, if it is there.
     from: Option<Option<PipeId>>,
@@ -90,7 +90,7 @@ impl XPub {
     }
 
     /// Takes a part that a peer has sent.
-    fn take(&mut self, id: PipeId, flags: Flags, body: &[u8], metadata: Option<&Arc<Metadata>>) {
+    fn take(&mut self, id: PipeId, flags: Flags, body: &[u8], metadata: Option<&MetadataRef>) {
         let first = !self.more_in;
         self.more_in = flags.more();
         let subscription = match body {
@@ -257,7 +257,7 @@ impl Pattern for XPub {
             return Err(Error::ENOTSUP);
         }
         let next = self.pending.front().ok_or(Error::EAGAIN)?;
-        sink.copy(next.more, &next.body, next.metadata.as_ref())?;
+        sink.copy(next.more, &next.body, || next.metadata.clone())?;
         let received = Received {
             size: next.body.len(),
             more: next.more,

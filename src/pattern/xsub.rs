@@ -3,7 +3,7 @@
 //! What was subscribed to is kept, and sent to each peer that comes, or comes again.
 
 use super::{
-    Pattern, PatternOptions, Pipes, discard, distributor::Distributor, fair_queue::FairQueue,
+    Pattern, PatternOptions, Pipes, distributor::Distributor, fair_queue::FairQueue,
     subscriptions::Interests,
 };
 use crate::{
@@ -134,7 +134,7 @@ impl Pattern for XSub {
                 if tell {
                     self.tell(pipes, *kind == 1, topic)?;
                 }
-                discard(part);
+                part.done();
                 return Ok(());
             }
         }

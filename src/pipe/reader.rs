@@ -12,6 +12,7 @@ use super::{
     record::{self, Flags, Record},
     segment::{Link, Segment},
 };
+use crate::zmtp::frame::{self, Limit};
 
 #[derive(Clone, Copy)]
 struct Position {
@@ -158,8 +159,30 @@ impl Reader {
         }
     }
 
+    /// The next record if it is a frame. It is done with when the next one is read.
+    #[inline(always)]
+    pub fn read_frame(&mut self) -> Option<(Flags, &[u8])> {
+        debug_assert_eq!(self.partial, 0);
+        if !self.has_records() {
+            return None;
+        }
+        let segment = self.at.segment?;
+        // SAFETY: a whole record is published there, and it stays until `release` passes it.
+        unsafe {
+            let from = Segment::at(segment, self.at.offset);
+            let (flags, head, body) = record::read_head(from);
+            if flags.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP) {
+                return None;
+            }
+            self.release();
+            self.pass(head + body);
+            // The segment is the same.
+            (self.mark.offset, self.mark.total) = (self.at.offset, self.at.total);
+            Some((flags, slice::from_raw_parts(from.add(head), body)))
+        }
+    }
+
     /// The next record, if there is one. It is done with when the next one is read.
-    #[inline]
     pub fn read(&mut self) -> Option<Record<'_>> {
         debug_assert_eq!(self.partial, 0);
         loop {
@@ -262,8 +285,20 @@ impl Reader {
                 let from = Segment::at(segment, self.at.offset);
                 let (flags, head, body) = record::read_head(from);
                 let size = if flags.is_wire() {
-                    let frame = slice::from_raw_parts(from, head + body);
-                    batch.push(&frame[skip..]);
+                    let frames = slice::from_raw_parts(from, self.run);
+                    let walk = frame::walk(&frames[..limit.min(self.run)], Limit::NONE, u64::MAX);
+                    if walk.octets > 0 {
+                        batch.push(&frames[skip..walk.octets]);
+                        batch.messages += walk.messages;
+                        if walk.messages > 0 {
+                            self.pass(walk.whole);
+                            mark = self.at;
+                        }
+                        self.pass(walk.octets - walk.whole);
+                        skip = 0;
+                        continue;
+                    }
+                    batch.push(&frames[skip..head + body]);
                     head + body
                 } else if flags.has(Flags::REFERENCE) {
                     let (head, body) = record::reference_parts(from);

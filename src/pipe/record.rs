@@ -7,7 +7,7 @@
 
 use std::{ptr, sync::Arc};
 
-use crate::message::{Message, Metadata};
+use crate::message::{Message, MetadataRef, copy};
 
 /// The first byte of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct Peer {
     /// The routing id that it has announced; empty if none.
     pub routing_id: Vec<u8>,
     /// What messages from it can tell about it.
-    pub metadata: Option<Arc<Metadata>>,
+    pub metadata: Option<MetadataRef>,
 }
 
 /// A record as its reader sees it.
@@ -99,6 +99,19 @@ pub unsafe fn write_head(to: *mut u8, flags: u8, body: usize) -> usize {
                 .write((body as u64).to_be_bytes());
             HEAD_MAX
         }
+    }
+}
+
+/// Writes a frame.
+///
+/// # Safety
+/// There is room for its head and body.
+#[inline(always)]
+pub unsafe fn write_frame(to: *mut u8, flags: u8, body: &[u8]) {
+    // SAFETY: as promised.
+    unsafe {
+        let head = write_head(to, flags, body.len());
+        copy(body.as_ptr(), to.add(head), body.len());
     }
 }
 

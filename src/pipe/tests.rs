@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::message::{Message, Source};
 
 fn bytes(i: usize, size: usize) -> Vec<u8> {
     (0..size).map(|j| (i * 31 + j) as u8).collect()

@@ -21,6 +21,8 @@ pub const SEGMENT_MAX: usize = 32 * 1024;
 pub struct Writer {
     shared: Arc<Shared>,
     segment: Option<Link>,
+    /// How many bytes the segment can hold.
+    size: usize,
     /// Where the last record ends, in `segment`; what is staged follows, up to `filled`.
     accepted: usize,
     filled: usize,
@@ -48,6 +50,7 @@ impl Writer {
         Writer {
             shared,
             segment: None,
+            size: 0,
             accepted: 0,
             filled: 0,
             unpublished: 0,
@@ -63,13 +66,12 @@ impl Writer {
     /// ENOMEM if there is no memory for it.
     #[inline]
     pub fn room(&mut self, size: usize) -> Result<(*mut u8, usize)> {
-        if let Some(segment) = self.segment {
-            // SAFETY: alive; the writer is in it.
-            let room = unsafe { segment.as_ref() }.capacity() - self.filled;
-            if room >= size {
-                // SAFETY: within the capacity.
-                return Ok((unsafe { Segment::at(segment, self.filled) }, room));
-            }
+        let room = self.size - self.filled;
+        if let Some(segment) = self.segment
+            && room >= size
+        {
+            // SAFETY: alive; the writer is in it, and within its capacity.
+            return Ok((unsafe { Segment::at(segment, self.filled) }, room));
         }
         self.grow(size)
     }
@@ -97,7 +99,8 @@ impl Writer {
                 }
             }
             (self.segment, self.accepted, self.filled) = (Some(next), 0, staged);
-            Ok((Segment::at(next, staged), next.as_ref().capacity() - staged))
+            self.size = next.as_ref().capacity();
+            Ok((Segment::at(next, staged), self.size - staged))
         }
     }
 
@@ -141,10 +144,7 @@ impl Writer {
         match self.segment {
             // SAFETY: alive; the writer is in it, and within its capacity.
             Some(segment) => unsafe {
-                (
-                    Segment::at(segment, self.filled),
-                    segment.as_ref().capacity() - self.filled,
-                )
+                (Segment::at(segment, self.filled), self.size - self.filled)
             },
             None => (ptr::null_mut(), 0),
         }
@@ -180,17 +180,32 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a frame. ENOMEM if there is no memory for it.
+    /// Whether all that was written is published.
     #[inline]
+    pub fn is_clean(&self) -> bool {
+        self.unpublished == 0 && self.accepted == self.filled
+    }
+
+    /// Writes a frame that is a message, and publishes it, when all else is published. ENOMEM if
+    /// there is no memory for it. True as with [`Writer::publish`].
+    #[inline(always)]
+    pub fn frame_message(&mut self, body: &[u8]) -> Result<bool> {
+        debug_assert!(self.is_clean());
+        let size = record::head_size(body.len()) + body.len();
+        let (to, _) = self.room(size)?;
+        // SAFETY: there is room for it.
+        unsafe { record::write_frame(to, 0, body) };
+        self.filled += size;
+        self.accepted = self.filled;
+        self.published = (self.segment, self.accepted);
+        Ok(self.shared.bytes.advance(size as u64))
+    }
+
+    /// Writes a frame. ENOMEM if there is no memory for it.
     pub fn frame(&mut self, flags: u8, body: &[u8]) -> Result<()> {
         let size = record::head_size(body.len()) + body.len();
-        self.write(size, |to| {
-            // SAFETY: there is room for both.
-            unsafe {
-                let head = record::write_head(to, flags, body.len());
-                ptr::copy_nonoverlapping(body.as_ptr(), to.add(head), body.len());
-            }
-        })
+        // SAFETY: there is room for it.
+        self.write(size, |to| unsafe { record::write_frame(to, flags, body) })
     }
 
     /// Writes a message: its bytes if they are few, else by reference.
@@ -290,6 +305,8 @@ impl Writer {
             }
         }
         (self.segment, self.accepted, self.filled) = (Some(segment), offset, offset);
+        // SAFETY: alive; the writer is in it.
+        self.size = unsafe { segment.as_ref() }.capacity();
         (self.unpublished, self.complete) = (0, 0);
     }
 

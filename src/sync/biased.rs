@@ -70,6 +70,8 @@ unsafe impl<T: Send> Send for Biased<T> {}
 pub struct Guard<'a, T> {
     lock: &'a Biased<T>,
     history: Option<MutexGuard<'a, History>>,
+    /// Nobody is to become or to stay the favourite by this.
+    plain: bool,
 }
 
 impl<T> Biased<T> {
@@ -89,7 +91,7 @@ impl<T> Biased<T> {
     }
 
     /// Waits until nobody is inside, and goes in.
-    #[inline]
+    #[inline(always)]
     pub fn lock(&self) -> Guard<'_, T> {
         let history = match self.enter(this_thread()) {
             true => None,
@@ -98,7 +100,34 @@ impl<T> Biased<T> {
         Guard {
             lock: self,
             history,
+            plain: false,
         }
+    }
+
+    /// Runs something inside if this thread is the favourite; else it isn't run.
+    ///
+    /// There is no favourite from when a thread panics inside, or asks for that
+    /// ([`Guard::forget_favourite`]), until one has gone in by [`Biased::lock`] often enough.
+    #[inline(always)]
+    pub fn favour<R>(&self, run: impl FnOnce(&mut T) -> R) -> Option<R> {
+        /// For when it panics.
+        struct Panicked<'a, T>(&'a Biased<T>);
+        impl<T> Drop for Panicked<'_, T> {
+            fn drop(&mut self) {
+                self.0.poisoned.store(true, Ordering::Relaxed);
+                self.0.favourite.store(0, Ordering::Relaxed);
+                self.0.inside.store(false, Ordering::Release);
+            }
+        }
+        if !self.enter(this_thread()) {
+            return None;
+        }
+        let panicked = Panicked(self);
+        // SAFETY: we are inside, alone.
+        let result = run(unsafe { &mut *content(&self.content) });
+        std::mem::forget(panicked);
+        self.inside.store(false, Ordering::Release);
+        Some(result)
     }
 
     /// Whether a thread has panicked inside.
@@ -113,7 +142,7 @@ impl<T> Biased<T> {
     }
 
     /// The favourite goes in.
-    #[inline]
+    #[inline(always)]
     fn enter(&self, me: usize) -> bool {
         // A favourite that is inside already has called itself, and is to wait like anybody else.
         if self.favourite.load(Ordering::Relaxed) != me || self.inside.load(Ordering::Relaxed) {
@@ -178,16 +207,30 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
+impl<T> Guard<'_, T> {
+    /// From now on nobody is the favourite, until one becomes it again.
+    pub fn forget_favourite(&mut self) {
+        self.plain = true;
+    }
+}
+
 impl<T> Drop for Guard<'_, T> {
-    #[inline]
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.lock.poisoned.store(true, Ordering::Relaxed);
+            self.plain = true;
         }
         match &self.history {
-            None => self.lock.inside.store(false, Ordering::Release),
+            None => {
+                if self.plain {
+                    self.lock.favourite.store(0, Ordering::Relaxed);
+                }
+                self.lock.inside.store(false, Ordering::Release);
+            }
             // Only now, so that a thread that calls itself doesn't get in a second time.
-            Some(history) if history.streak >= history.wanted && barrier::available() => {
+            Some(history)
+                if !self.plain && history.streak >= history.wanted && barrier::available() =>
+            {
                 self.lock.favourite.store(history.last, Ordering::Relaxed);
             }
             Some(_) => {}
@@ -198,10 +241,27 @@ impl<T> Drop for Guard<'_, T> {
 /// What tells threads apart that run at the same time; never zero. One that comes after another
 /// has ended may be the same to us: it will find nobody inside.
 #[cfg(not(loom))]
-#[inline]
+#[inline(always)]
 fn this_thread() -> usize {
+    // What pthread_self(3) returns, without the call.
+    #[cfg(target_arch = "x86_64")]
+    {
+        let me: usize;
+        // SAFETY: by the ABI of x86-64 the first word at %fs is its own address, and it is set once.
+        unsafe {
+            std::arch::asm!(
+                "mov {}, qword ptr fs:[0]",
+                out(reg) me,
+                options(pure, readonly, nostack, preserves_flags)
+            );
+        }
+        me
+    }
     // SAFETY: has no preconditions.
-    unsafe { libc::pthread_self() as usize }
+    #[cfg(not(target_arch = "x86_64"))]
+    unsafe {
+        libc::pthread_self() as usize
+    }
 }
 #[cfg(loom)]
 fn this_thread() -> usize {

@@ -136,6 +136,49 @@ impl Header {
     }
 }
 
+/// What [`walk`] has passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// How many octets, all of them whole frames.
+    pub octets: usize,
+    /// How many messages ended, ..
+    pub messages: u64,
+    /// .. and how many octets there are up to the end of the last one.
+    pub whole: usize,
+}
+
+/// Passes by whole frames in which there is nothing to look at: parts of messages, without reserved flags. Stops where
+/// so many messages have ended, or before anything else: a command, a body over the limit, a frame that isn't all there.
+#[inline]
+pub fn walk(input: &[u8], limit: Limit, messages: u64) -> Walk {
+    let mut walk = Walk::default();
+    while walk.messages < messages {
+        let &[flags, short, ref rest @ ..] = &input[walk.octets..] else {
+            break;
+        };
+        let mut header_len = 2;
+        let mut body_len = usize::from(short);
+        if flags & !Flags::MORE.0 != 0 {
+            let length = rest.first_chunk::<7>();
+            let (LONG, Some(rest)) = (flags & !Flags::MORE.0, length) else {
+                break;
+            };
+            let [a, b, c, d, e, f, g] = *rest;
+            header_len = MAX_HEADER;
+            body_len = u64::from_be_bytes([short, a, b, c, d, e, f, g]) as usize;
+        }
+        if body_len > limit.0 || input.len() - walk.octets - header_len < body_len {
+            break;
+        }
+        walk.octets += header_len + body_len;
+        if flags & Flags::MORE.0 == 0 {
+            walk.messages += 1;
+            walk.whole = walk.octets;
+        }
+    }
+    walk
+}
+
 /// Writes the header of a frame with a body of `body_len` octets; returns how many octets of `to` it takes.
 #[inline(always)]
 pub fn write_header(flags: Flags, body_len: usize, to: &mut [u8; MAX_HEADER]) -> usize {
@@ -161,6 +204,40 @@ pub fn write(flags: Flags, body: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Walking stops before what has to be looked at, and counts what it has passed.
+    #[test]
+    fn only_whole_parts_of_messages_are_passed_by() {
+        let mut frames = Vec::new();
+        for (flags, body_len) in [
+            (Flags::NONE, 3),
+            (Flags::MORE, 0),
+            (Flags::NONE, 300),
+            (Flags::MORE, 1),
+        ] {
+            write(flags, &vec![7; body_len], &mut frames);
+        }
+        let (whole, octets) = (5 + 2 + 309, 5 + 2 + 309 + 3);
+        let all = Walk {
+            octets,
+            messages: 2,
+            whole,
+        };
+        assert_eq!(walk(&frames, Limit::NONE, u64::MAX), all);
+        assert_eq!(walk(&frames, Limit::NONE, 1).octets, 5);
+        assert_eq!(walk(&frames, Limit::NONE, 0), Walk::default());
+        assert_eq!(walk(&frames, Limit::new(299), u64::MAX).octets, 7);
+        for end in 0..frames.len() {
+            let walk = walk(&frames[..end], Limit::NONE, u64::MAX);
+            let ends = [0, 5, 7, 7 + 309, octets];
+            assert_eq!(walk.octets, *ends.iter().rfind(|&&e| e <= end).unwrap());
+        }
+        for first in [0x04, 0x08, 0x40, 0x82] {
+            let mut other = frames.clone();
+            other.splice(..0, [first, 0, 0, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(walk(&other, Limit::NONE, u64::MAX), Walk::default());
+        }
+    }
 
     #[test]
     fn every_length_survives_a_round_trip() {

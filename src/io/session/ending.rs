@@ -75,7 +75,7 @@ impl State {
             return self.finish(reactor);
         }
         if self.options.pipe.immediate {
-            if let Some(ends) = self.ends.take() {
+            if let Some(mut ends) = self.ends.take() {
                 ends.close();
                 self.door.closed(None);
             }
@@ -94,7 +94,7 @@ impl State {
         self.drop_connection(reactor);
         self.phase = Phase::Over;
         reactor.cancel_alarm(self.linger_alarm.take());
-        if let Some(ends) = self.ends.take() {
+        if let Some(mut ends) = self.ends.take() {
             ends.close();
             self.door.closed(None);
         }

@@ -178,11 +178,7 @@ impl State {
     }
 
     /// What messages of this connection can tell.
-    pub(super) fn metadata(
-        &self,
-        fd: RawFd,
-        properties: &[(&[u8], &[u8])],
-    ) -> Option<Arc<Metadata>> {
+    pub(super) fn metadata(&self, fd: RawFd, properties: &[(&[u8], &[u8])]) -> Option<MetadataRef> {
         // SAFETY: the descriptor is open: its owner is asking.
         let address = peer_address(&unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) });
         let mut all: Vec<(&str, &[u8])> = Vec::new();
@@ -195,7 +191,7 @@ impl State {
                 .iter()
                 .filter_map(|property: &(&[u8], &[u8])| named(&(property.0, property.1))),
         );
-        Some(Arc::new(Metadata::new(all, Some(fd))))
+        Some(MetadataRef::new(Metadata::new(all, Some(fd))))
     }
 
     /// The handshake has failed: no use to try again.

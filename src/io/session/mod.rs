@@ -47,7 +47,7 @@ use crate::{
     consts,
     endpoint::Endpoint,
     error::{Error, Result},
-    message::{Metadata, Source},
+    message::{Metadata, MetadataRef, Source},
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
     zmtp::{

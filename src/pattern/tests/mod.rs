@@ -8,6 +8,7 @@ mod router;
 use std::{sync::Arc, time::Duration};
 
 use super::*;
+use crate::message::Message;
 use crate::pipe::{Door, End, Ends, Far, Flags, Inbox, Peer, Record};
 
 /// A far end that is looked at rather than woken.
@@ -91,7 +92,7 @@ impl Kit {
     }
 
     /// The peer goes away.
-    fn lose(&mut self, remote: Remote) {
+    fn lose(&mut self, mut remote: Remote) {
         remote.ends.close();
         self.pattern.closed(&mut self.pipes, remote.id);
         self.settle();

@@ -1,0 +1,344 @@
+//! One direction of a pipe: a queue, a high-water mark, and the credit that the reader returns.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use super::{
+    Depth, REFERENCE_MIN,
+    gauge::Gauge,
+    latest::Latest,
+    queue, reader,
+    record::{Flags, HEAD_MAX, Record},
+    writer,
+};
+use crate::{
+    error::{Error, Result},
+    message::{Message, Source},
+};
+
+/// What the two sides of one direction share beside the queue.
+struct Flow {
+    /// Messages that the reader is done with; the writer waits on it when the pipe is full.
+    credit: Gauge,
+    /// The high-water mark: so many messages may be under way; zero: any number.
+    limit: AtomicU32,
+    /// For [`Depth::Last`]: the message.
+    latest: Option<Latest>,
+}
+
+impl Flow {
+    fn set_limit(&self, limit: u32) {
+        if self.latest.is_none() {
+            self.limit.store(limit, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The writing end of one direction.
+pub struct Tx {
+    queue: writer::Writer,
+    flow: Arc<Flow>,
+    written: u64,
+    /// Credit as far as known.
+    done: u64,
+    /// [`Depth::Last`].
+    conflates: bool,
+}
+
+/// The reading end of one direction.
+pub struct Rx {
+    queue: reader::Reader,
+    flow: Arc<Flow>,
+    read: u64,
+    /// What of `read` the writer has been told.
+    returned: u64,
+    /// [`Depth::Last`], and the message if it was only looked at.
+    conflates: bool,
+    seen: Option<Message>,
+}
+
+/// One direction of a pipe.
+pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
+    let (limit, conflates) = match depth.into() {
+        Depth::Messages(limit) => (limit, false),
+        Depth::Last => (0, true),
+    };
+    let (writer, reader) = queue::queue();
+    let flow = Arc::new(Flow {
+        credit: Gauge::new(),
+        limit: AtomicU32::new(limit),
+        latest: conflates.then(Latest::default),
+    });
+    (
+        Tx {
+            queue: writer,
+            flow: flow.clone(),
+            written: 0,
+            done: 0,
+            conflates,
+        },
+        Rx {
+            queue: reader,
+            flow,
+            read: 0,
+            returned: 0,
+            conflates,
+            seen: None,
+        },
+    )
+}
+
+impl Tx {
+    /// Whether another message may be begun. If not, the far end will call `writable` later on.
+    #[inline]
+    pub fn has_room(&mut self) -> bool {
+        self.known_room() > 0 || self.wait_for_room()
+    }
+
+    /// How many more messages may be written, as far as known without asking.
+    #[inline]
+    pub fn known_room(&self) -> u64 {
+        match u64::from(self.flow.limit.load(Ordering::Relaxed)) {
+            0 => u64::MAX,
+            limit => limit.saturating_sub(self.written - self.done),
+        }
+    }
+
+    /// Has the far end tell of room; false if there is some now.
+    #[must_use]
+    pub(super) fn sleep(&mut self) -> bool {
+        self.flow.credit.sleep(self.done)
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self) -> bool {
+        loop {
+            self.done = self.flow.credit.count();
+            if self.known_room() > 0 {
+                return true;
+            }
+            if self.flow.credit.is_closed() || self.flow.credit.sleep(self.done) {
+                return false;
+            }
+        }
+    }
+
+    /// The queue, to read into in place. Whole messages are told by [`Tx::count`].
+    pub fn queue(&mut self) -> &mut writer::Writer {
+        &mut self.queue
+    }
+
+    /// The parts accepted in the queue so far make up another whole message.
+    #[inline]
+    pub fn end_message(&mut self) {
+        self.end_messages(1);
+    }
+
+    /// .. up to so many whole messages.
+    #[inline]
+    pub fn end_messages(&mut self, messages: u64) {
+        self.queue.end_message();
+        self.written += messages;
+    }
+
+    /// Writes a part, and publishes what is a whole message with it. A message is begun only if
+    /// there is [`Tx::has_room`]. True if the reader sleeps, and is to be woken. ENOMEM.
+    #[inline(always)]
+    pub fn send(&mut self, flags: u8, part: &mut Source) -> Result<bool> {
+        let bytes = part.bytes();
+        if flags == 0 && bytes.len() < REFERENCE_MIN && !self.conflates && self.queue.is_clean() {
+            let wake = self.queue.frame_message(bytes)?;
+            self.written += 1;
+            part.done();
+            return Ok(wake);
+        }
+        self.write(flags, part)?;
+        Ok(flags & Flags::MORE == 0 && self.publish())
+    }
+
+    /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM.
+    pub fn write(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        if self.conflates && flags & !Flags::MORE == 0 {
+            return self.replace(flags & Flags::MORE != 0, part);
+        }
+        let bytes = part.bytes();
+        if bytes.len() < REFERENCE_MIN {
+            self.queue.frame(flags, bytes)?;
+            part.done();
+        } else {
+            self.write_message(flags, part)?;
+        }
+        if flags & Flags::MORE == 0 {
+            self.end_message();
+        }
+        Ok(())
+    }
+
+    /// Writes a message in place of the one before.
+    #[cold]
+    fn replace(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        // So that the frame can be written once the message is in its place.
+        self.queue.room(HEAD_MAX)?;
+        let message = part.take()?;
+        if !more
+            && let Some(latest) = &self.flow.latest
+            && latest.put(message)
+        {
+            self.queue.frame(0, &[])?;
+            self.end_message();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn write_message(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        let message = part.take()?;
+        self.queue.message(flags, message).map_err(|message| {
+            if let Source::Message(from) = part {
+                **from = message;
+            }
+            Error::ENOMEM
+        })
+    }
+
+    /// Publishes what was written. True if the reader sleeps, and is to be woken.
+    #[inline]
+    #[must_use]
+    pub fn publish(&mut self) -> bool {
+        self.queue.publish()
+    }
+
+    /// Takes back the parts of a message that isn't complete.
+    pub fn rollback(&mut self) {
+        self.queue.rollback();
+    }
+
+    /// Whether the far end doesn't read any more.
+    pub fn is_closed(&self) -> bool {
+        self.flow.credit.is_closed()
+    }
+
+    /// Changes the high-water mark.
+    pub fn set_limit(&self, limit: u32) {
+        self.flow.set_limit(limit);
+    }
+
+    /// Whether all that was written was read.
+    pub fn is_drained(&self) -> bool {
+        self.queue.is_reader_asleep()
+    }
+
+    pub(super) fn close(&mut self) -> bool {
+        self.queue.close()
+    }
+}
+
+impl Rx {
+    /// The next record if it is a frame in the pipe, as most are. None if it isn't, or if there
+    /// is none. The caller then looks at [`Rx::credit`].
+    #[inline(always)]
+    pub fn read_frame(&mut self) -> Option<(Flags, &[u8])> {
+        if self.conflates {
+            return None;
+        }
+        let (flags, body) = self.queue.read_frame()?;
+        self.read += u64::from(!flags.more());
+        Some((flags, body))
+    }
+
+    /// The next record. The caller then looks at [`Rx::credit`].
+    pub fn read(&mut self) -> Option<Record<'_>> {
+        if self.conflates {
+            return self.read_latest();
+        }
+        let record = self.queue.read()?;
+        if let Record::Frame(flags, _) | Record::Message(flags, _) = &record
+            && !flags.more()
+        {
+            self.read += 1;
+        }
+        Some(record)
+    }
+
+    #[cold]
+    fn read_latest(&mut self) -> Option<Record<'_>> {
+        let latest = self.flow.latest.as_ref()?;
+        match self.queue.read()? {
+            Record::Frame(Flags(0), _) => {
+                let message = self.seen.take().unwrap_or_else(|| latest.take());
+                Some(Record::Message(Flags(0), message))
+            }
+            record => Some(record),
+        }
+    }
+
+    /// The next record with its body, which for the peer's record is empty.
+    #[inline]
+    pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
+        if self.conflates {
+            return self.peek_latest();
+        }
+        self.queue.peek_body()
+    }
+
+    #[cold]
+    fn peek_latest(&mut self) -> Option<(Flags, &[u8])> {
+        let flags = self.queue.peek()?;
+        if flags != Flags(0) {
+            return self.queue.peek_body();
+        }
+        let latest = self.flow.latest.as_ref()?;
+        let message = self.seen.get_or_insert_with(|| latest.take());
+        Some((flags, message.bytes()))
+    }
+
+    /// Whether nothing more will be written. There may be something to read yet.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// Counts messages that were read through the queue.
+    pub fn count(&mut self, messages: u64) {
+        self.read += messages;
+    }
+
+    /// The queue, to be gathered from.
+    pub fn queue(&mut self) -> &mut reader::Reader {
+        &mut self.queue
+    }
+
+    /// Returns credit, if it is time to. True if the writer sleeps, and is to be woken.
+    #[inline]
+    #[must_use]
+    pub fn credit(&mut self) -> bool {
+        let new = self.read - self.returned;
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        if limit == 0 || new < limit.div_ceil(2) {
+            return false;
+        }
+        self.returned = self.read;
+        self.flow.credit.advance(new)
+    }
+
+    /// Goes to sleep until there is something to read; false if there is, or never will be.
+    #[must_use]
+    pub fn sleep(&mut self) -> bool {
+        self.queue.sleep()
+    }
+
+    /// Changes the high-water mark.
+    pub fn set_limit(&self, limit: u32) {
+        self.flow.set_limit(limit);
+    }
+
+    /// Whether all was read and nothing will come any more.
+    pub fn is_at_end(&mut self) -> bool {
+        self.queue.is_at_end()
+    }
+
+    pub(super) fn close(&mut self) -> bool {
+        self.flow.credit.close()
+    }
+}

@@ -1,0 +1,365 @@
+//! A socket's end of a pipe: both directions, who is at the far end, and when that is told.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{Ordering, fence},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Ends, Far,
+    inbox::{Door, PipeId},
+    record::{Flags, Peer, Record},
+};
+use crate::{
+    error::{Error, Result},
+    message::{MetadataRef, Received, Sink, Source, Stock},
+};
+
+/// Who fills a pipe in less time than this finds it full, once.
+const FILLED: Duration = Duration::from_millis(1);
+
+/// Whether the far end is told at once of what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cork {
+    Out,
+    In,
+    /// There is something to tell.
+    Full,
+}
+
+/// A socket's end of a pipe.
+pub struct End {
+    ends: Ends,
+    far: Arc<dyn Far>,
+    door: Arc<Door>,
+    /// The peer that what is read comes from, and what is told of it with each message.
+    pub peer: Arc<Peer>,
+    metadata: Stock,
+    /// How many pipes the socket has, if they are few enough for the writer to deliver by itself
+    /// what it writes; else zero.
+    pub siblings: usize,
+    /// For inproc: the far socket's high-water marks, for sending and for receiving.
+    pub far_limits: Option<(i32, i32)>,
+    /// For an accepted connection: the listener's name, the very one.
+    pub origin: Option<Arc<str>>,
+    /// Whether this side has made the connection, rather than the other.
+    pub is_local: bool,
+    /// Whether the peer can't tell what it subscribes to, and wants everything.
+    pub wants_everything: bool,
+    /// How long what was written is to be delivered after the end is closed.
+    pub linger: Option<Duration>,
+    far_closed: bool,
+    corked: Cork,
+    /// The peer has been told, in the pipe or by [`End::set_peer`].
+    identified: bool,
+    /// A message of several parts has been begun.
+    writing: bool,
+    /// Whether the pattern drops what there is no room for.
+    pub lossy: bool,
+    /// When it was last looked for room, and whether the pipe was called full since.
+    looked: Instant,
+    refused: bool,
+}
+
+impl End {
+    /// A socket's end, whose other side knows it by its door, and is told by `far`.
+    pub fn new(ends: Ends, far: Arc<dyn Far>, door: Arc<Door>) -> End {
+        End {
+            ends,
+            far,
+            door,
+            peer: Arc::default(),
+            metadata: Stock::default(),
+            siblings: 1,
+            far_limits: None,
+            origin: None,
+            is_local: false,
+            wants_everything: false,
+            linger: None,
+            far_closed: false,
+            corked: Cork::Out,
+            identified: false,
+            writing: false,
+            lossy: true,
+            looked: Instant::now(),
+            refused: false,
+        }
+    }
+
+    /// Names the pipe within its socket. True if the far end was closed before it could tell.
+    pub fn attach(&mut self, id: PipeId) -> bool {
+        self.door.set_id(id);
+        // The far end closes its gauges and then looks at the id; we do it the other way round.
+        fence(Ordering::SeqCst);
+        self.ends.tx.is_closed()
+    }
+
+    /// Whether the far end is another socket's, of this process.
+    pub fn is_inproc(&self) -> bool {
+        self.far_limits.is_some()
+    }
+
+    /// Who is at the far end.
+    pub fn far(&self) -> &Arc<dyn Far> {
+        &self.far
+    }
+
+    /// How the far end knows this one.
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    /// Tells the far end whom it has to do with.
+    pub fn send_peer(&mut self, peer: Arc<Peer>) {
+        let tx = &mut self.ends.tx;
+        if tx.queue().peer(peer).is_ok() && tx.publish() {
+            self.far.readable(1);
+        }
+    }
+
+    /// Has the far end deliver what was written, and then close. What it has sent can be read.
+    pub fn shut(&mut self, linger: Option<Duration>) {
+        let _ = self.ends.tx.close();
+        self.far_closed = true;
+        self.far.shut(linger);
+    }
+
+    /// Says who the peer is, as a record in the pipe would.
+    pub fn set_peer(&mut self, peer: Arc<Peer>) {
+        self.metadata = Stock::new(peer.metadata.clone());
+        self.peer = peer;
+        self.identified = true;
+    }
+
+    /// What a message from the peer can tell about it.
+    pub fn metadata(&mut self) -> Option<MetadataRef> {
+        self.metadata.take()
+    }
+
+    /// Whether it is known who the peer is, so far as was read.
+    pub fn is_identified(&self) -> bool {
+        self.identified
+    }
+
+    /// Whether nothing that is written now would be read, ever.
+    pub fn is_closed(&self) -> bool {
+        self.far_closed || self.ends.tx.is_closed()
+    }
+
+    /// Nothing can be written any more; what is there can be read.
+    pub fn set_far_closed(&mut self) {
+        self.far_closed = true;
+    }
+
+    /// Whether a message can be written now. If not, and it isn't closed, the socket will be told.
+    #[inline]
+    pub fn is_writable(&mut self) -> bool {
+        self.has_known_room() || !self.far_closed && self.look_for_room()
+    }
+
+    /// A sender in full swing finds the pipe that it has filled full, once, even if the far end
+    /// was as fast: as with libzmq, where credit is noticed a millisecond later. Else what goes
+    /// into the system's buffers would be without limit. But nothing is dropped for that.
+    #[cold]
+    fn look_for_room(&mut self) -> bool {
+        let now = Instant::now();
+        let hasty = !self.lossy && now.duration_since(self.looked) < FILLED;
+        self.refused = hasty && !self.refused;
+        if self.refused {
+            if !self.ends.tx.sleep() {
+                self.door.writable();
+            }
+            return false;
+        }
+        self.looked = now;
+        self.ends.tx.has_room()
+    }
+
+    /// Whether a message can be written now, as far as is known without a look at the far end.
+    #[inline]
+    pub fn has_known_room(&self) -> bool {
+        !self.far_closed && (self.writing || self.ends.tx.known_room() > 0)
+    }
+
+    /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
+    #[inline]
+    pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        self.write_flagged(if more { Flags::MORE } else { 0 }, part)
+    }
+
+    /// Writes a part with flags of ours.
+    pub fn write_flagged(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        if !self.is_writable() {
+            return Err(Error::EAGAIN);
+        }
+        self.put(flags, part)
+    }
+
+    /// As [`End::write_flagged`], where it is known that there is room. ENOMEM.
+    #[inline(always)]
+    pub fn put(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        let wake = self.ends.tx.send(flags, part)?;
+        self.writing = flags & Flags::MORE != 0;
+        if wake {
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// Tells the far end that there is something to read.
+    #[cold]
+    fn tell(&mut self) {
+        match self.corked {
+            Cork::Out => self.far.readable(self.siblings),
+            Cork::In | Cork::Full => self.corked = Cork::Full,
+        }
+    }
+
+    /// Writes a subscription, or gives one up. These are not held up by the high-water mark: there
+    /// are as many as the program has made, and each counts.
+    pub fn write_subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
+        if self.far_closed {
+            return Ok(());
+        }
+        let flags = if subscribe {
+            Flags::SUBSCRIBE
+        } else {
+            Flags::CANCEL
+        };
+        if self.ends.tx.send(flags, &mut Source::Bytes(topic))? {
+            self.far.readable(self.siblings);
+        }
+        Ok(())
+    }
+
+    /// The far end isn't told of what is written from now on.
+    pub fn cork(&mut self) {
+        if self.corked == Cork::Out {
+            self.corked = Cork::In;
+        }
+    }
+
+    /// Has what was written meanwhile go out.
+    pub fn uncork(&mut self) {
+        if std::mem::replace(&mut self.corked, Cork::Out) == Cork::Full {
+            self.far.deliver();
+        }
+    }
+
+    /// Takes back the parts of a message that isn't complete.
+    pub fn rollback(&mut self) {
+        if std::mem::take(&mut self.writing) {
+            self.ends.tx.rollback();
+        }
+    }
+
+    /// Reads a part. None if there is nothing; then the socket will be told when there is.
+    #[inline]
+    pub fn read(&mut self, sink: &mut Sink) -> Option<Result<(Flags, Received)>> {
+        loop {
+            if !self.ends.rx.queue().has_records() {
+                if self.ends.rx.sleep() || self.ends.rx.is_at_end() {
+                    return None;
+                }
+                continue;
+            }
+            let (flags, received) = match self.ends.rx.read() {
+                Some(Record::Frame(flags, body)) => {
+                    let received = Received {
+                        size: body.len(),
+                        more: flags.more(),
+                    };
+                    if let Err(error) = sink.copy(received.more, body, || self.metadata.take()) {
+                        return Some(Err(error));
+                    }
+                    (flags, received)
+                }
+                Some(Record::Message(flags, message)) => {
+                    let received = Received {
+                        size: message.size(),
+                        more: flags.more(),
+                    };
+                    sink.put(message, || self.metadata.take());
+                    (flags, received)
+                }
+                Some(Record::Peer(peer)) => {
+                    self.set_peer(peer);
+                    continue;
+                }
+                // What there was is passed over.
+                None => continue,
+            };
+            if !flags.more() && self.ends.rx.credit() {
+                self.far.writable();
+            }
+            return Some(Ok((flags, received)));
+        }
+    }
+
+    /// Reads a part if it is a frame in the pipe, as most are. None if not, or if there is none.
+    #[inline(always)]
+    pub fn read_frame(&mut self, sink: &mut Sink) -> Option<Result<Received>> {
+        let (flags, body) = self.ends.rx.read_frame()?;
+        let received = Received {
+            size: body.len(),
+            more: flags.more(),
+        };
+        if let Err(error) = sink.copy(received.more, body, || self.metadata.take()) {
+            return Some(Err(error));
+        }
+        if !received.more && self.ends.rx.credit() {
+            self.far.writable();
+        }
+        Some(Ok(received))
+    }
+
+    /// Whether there is a part to be read. If not, the socket will be told when there is.
+    #[inline]
+    pub fn is_readable(&mut self) -> bool {
+        loop {
+            let rx = &mut self.ends.rx;
+            match rx.queue().peek() {
+                Some(flags) if flags.has(Flags::PEER) => {
+                    if let Some(Record::Peer(peer)) = rx.read() {
+                        self.set_peer(peer);
+                    }
+                }
+                Some(_) => return true,
+                None if rx.sleep() || rx.is_at_end() => return false,
+                None => {}
+            }
+        }
+    }
+
+    /// The part that is read next, its body, and the peer that it comes from. None as with
+    /// [`End::is_readable`].
+    #[inline]
+    pub fn peek(&mut self) -> Option<(Flags, &[u8], &Arc<Peer>)> {
+        if !self.is_readable() {
+            return None;
+        }
+        let (flags, body) = self.ends.rx.peek_body()?;
+        Some((flags, body, &self.peer))
+    }
+
+    /// Whether the far end has closed and all it has sent was read.
+    pub fn is_at_end(&mut self) -> bool {
+        self.ends.rx.is_at_end()
+    }
+
+    /// Changes the high-water marks.
+    pub fn set_limits(&self, outbound: u32, inbound: u32) {
+        self.ends.tx.set_limit(outbound);
+        self.ends.rx.set_limit(inbound);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.ends.close();
+        self.far.closed(self.linger);
+    }
+}
