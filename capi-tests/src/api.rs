@@ -44,10 +44,13 @@ pub mod consts {
     pub const LAST_ENDPOINT: c_int = 32;
     pub const ROUTER_MANDATORY: c_int = 33;
     pub const PLAIN_SERVER: c_int = 44;
+    pub const PLAIN_USERNAME: c_int = 45;
+    pub const PLAIN_PASSWORD: c_int = 46;
     pub const CURVE_SERVER: c_int = 47;
     pub const CURVE_PUBLICKEY: c_int = 48;
     pub const CURVE_SECRETKEY: c_int = 49;
     pub const CURVE_SERVERKEY: c_int = 50;
+    pub const ZAP_DOMAIN: c_int = 55;
     pub const HANDSHAKE_IVL: c_int = 66;
     pub const SOCKS_PROXY: c_int = 68;
     pub const HEARTBEAT_IVL: c_int = 75;

@@ -25,6 +25,9 @@ pub fn frames(octets: &[u8]) {
     let most = [0, 1, 255, 8192, 1 << 20, i64::MAX, -1][input.below(7)];
     let limit = Limit::new(most);
     let mut rest = input.rest();
+    if !old {
+        walks(rest, limit);
+    }
     loop {
         let parsed = parse(rest, limit);
         for len in 0..rest.len().min(max + 1) {
@@ -54,6 +57,26 @@ pub fn frames(octets: &[u8]) {
         assert_eq!(&written[again.header_len..], body);
         rest = &rest[header.frame_len()..];
     }
+}
+
+/// Walking comes as far as reading header by header does.
+fn walks(octets: &[u8], limit: Limit) {
+    let mut messages = 0;
+    let mut at = 0;
+    let mut expected = frame::Walk::default();
+    while let Ok(Some(header)) = Header::parse(&octets[at..], limit)
+        && octets[at] & !3 == 0
+        && octets.len() - at >= header.frame_len()
+    {
+        assert!(frame::walk(octets, limit, messages).messages == messages);
+        at += header.frame_len();
+        expected.octets = at;
+        if !header.flags.more() {
+            messages += 1;
+            (expected.messages, expected.whole) = (messages, at);
+        }
+    }
+    assert_eq!(frame::walk(octets, limit, u64::MAX), expected);
 }
 
 /// The commands of the steady state: what is read is written as it was, and what is written is read.

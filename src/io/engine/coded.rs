@@ -8,8 +8,8 @@ use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, SCRATCH_PAD, Scratch, Spee
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
-    pipe::{Flags, Tx},
-    zmtp::{self, Command, Header},
+    pipe::Tx,
+    zmtp::{self, Header},
 };
 
 /// What is reserved at once for a long frame, whatever it claims (bytes).
@@ -178,19 +178,7 @@ impl Engine {
             self.inside = flags.more();
             return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
         }
-        // Within a message a subscription makes no sense, and would end it.
-        match Command::parse(body) {
-            Ok(Command::Subscribe(topic)) if !self.inside => {
-                tx.write(Flags::SUBSCRIBE, &mut Source::Bytes(topic))
-            }
-            Ok(Command::Cancel(topic)) if !self.inside => {
-                tx.write(Flags::CANCEL, &mut Source::Bytes(topic))
-            }
-            command => {
-                self.obey(command.ok());
-                Ok(())
-            }
-        }
+        self.deliver_command(tx, body)
     }
 }
 
@@ -205,7 +193,7 @@ mod tests {
     use crate::{
         message::Sink,
         pipe::{Door, End, Ends, pipe},
-        zmtp::{Codec, Limit, Version, frame},
+        zmtp::{Codec, Command, Limit, Version, frame},
     };
 
     /// Frames of all sizes around the buffer's, cut anywhere, into a pipe that is often full:
