@@ -37,6 +37,7 @@ pub mod consts {
     pub const EVENTS: c_int = 15;
     pub const LINGER: c_int = 17;
     pub const RECONNECT_IVL: c_int = 18;
+    pub const BACKLOG: c_int = 19;
     pub const SNDHWM: c_int = 23;
     pub const RCVHWM: c_int = 24;
     pub const RCVTIMEO: c_int = 27;

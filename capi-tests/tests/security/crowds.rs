@@ -84,6 +84,7 @@ fn a_thousand_stalled_handshakes_hold_up_nobody() {
     let keys = Keys::new();
     let server = context.socket(DEALER, LONG);
     keys.serve(&server);
+    server.set(BACKLOG, 2000);
     let endpoint = server.bind();
     let introduction = introduction(&context, &keys, &endpoint);
     let stalled = stall(&endpoint, &introduction, 1000);
@@ -128,6 +129,7 @@ fn a_thousand_unanswered_zap_requests_hold_up_nobody() {
     handler.0.bind(ZAP).expect("an endpoint");
     let server = context.socket(DEALER, LONG);
     server.set_bytes(ZAP_DOMAIN, b"test");
+    server.set(BACKLOG, 2000);
     let endpoint = server.bind();
     let introduction = [greeting(b"NULL", 0), ready(b"DEALER")].concat();
     let stalled: Vec<TcpStream> = (0..STALLED)
@@ -242,7 +244,7 @@ fn commands_do_not_fill_memory() {
         let stop = AtomicBool::new(false);
         let sent = thread::scope(|scope| {
             let flood = scope.spawn(|| flood(&attacker, bytes, &stop));
-            thread::sleep(Duration::from_millis(1000));
+            thread::sleep(Duration::from_millis(500));
             stop.store(true, Ordering::Relaxed);
             flood.join().expect("a number")
         });
