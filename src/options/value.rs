@@ -1,6 +1,8 @@
 //! Values as the C interface passes them, and the two kinds that are kept on the heap or are secret.
 
-use std::{ffi::c_int, fmt, hint::black_box, ops::Deref};
+use std::{ffi::c_int, fmt, ops::Deref};
+
+use zeroize::Zeroize;
 
 use crate::{
     error::{Error, Result},
@@ -67,7 +69,7 @@ pub struct Text(Box<[u8]>);
 
 impl Drop for Text {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        self.0.zeroize();
     }
 }
 
@@ -110,7 +112,7 @@ impl CurveKey {
                 let text = value.split(|&b| b == 0).next().unwrap_or_default();
                 let mut bytes = z85::decode(text)?;
                 self.0[..bytes.len()].copy_from_slice(&bytes);
-                wipe(&mut bytes);
+                bytes.zeroize();
             }
             _ => return Err(Error::EINVAL),
         }
@@ -122,14 +124,14 @@ impl CurveKey {
         let mut text = [0; 41];
         let mut encoded = z85::encode(&self.0)?;
         text[..40].copy_from_slice(&encoded);
-        wipe(&mut encoded);
+        encoded.zeroize();
         Ok(text)
     }
 }
 
 impl Drop for CurveKey {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        self.0.zeroize();
     }
 }
 
@@ -137,12 +139,6 @@ impl fmt::Debug for CurveKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
-}
-
-/// Overwrites a secret; the optimiser must believe that someone looks at the result.
-fn wipe(secret: &mut [u8]) {
-    secret.fill(0);
-    black_box(secret);
 }
 
 #[cfg(test)]
