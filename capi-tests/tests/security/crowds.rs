@@ -184,13 +184,13 @@ fn a_refused_peer_that_talks_on_holds_up_nobody() {
     let server = context.socket(PULL, SHORT);
     server.set(PLAIN_SERVER, 1);
     let attacker = raw(&server.bind());
-    let hello = b"\x04\x08\x05HELLO\x00\x00";
-    throw(&attacker, &[&greeting(b"PLAIN", 0)[..], hello].concat());
+    throw(&attacker, &greeting(b"PLAIN", 0));
+    hear(&attacker, 64);
+    throw(&attacker, b"\x04\x08\x05HELLO\x00\x00");
     let request = handler.0.recv_all(0).expect("a request");
     let refusal: [&[u8]; 6] = [b"1.0", &request[1], b"400", b"no", b"", b""];
     handler.0.send_all(&refusal).expect("sent");
-    // The greeting, and ERROR.
-    hear(&attacker, 64 + 2 + 10);
+    assert!(hear(&attacker, 2 + 10).ends_with(b"\x05ERROR\x03400"));
     let (other, friend) = bystanders(&context);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -310,11 +310,15 @@ fn marks_can_be_changed_while_peers_come_and_go() {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let introduction = [greeting(b"NULL", 0), ready(b"DEALER"), SNEAKY.to_vec()].concat();
+            let introduction = [greeting(b"NULL", 0), ready(b"DEALER")].concat();
             while !stop.load(Ordering::Relaxed) {
                 let peers: Vec<TcpStream> = (0..10).map(|_| raw(&endpoint)).collect();
                 peers.iter().for_each(|peer| throw(peer, &introduction));
-                hear(&peers[9], 64);
+                for peer in &peers {
+                    // The greeting and READY.
+                    hear(peer, 64 + 43);
+                    throw(peer, SNEAKY);
+                }
             }
         });
         let _guard = StopWhenDropped(&stop);
