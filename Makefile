@@ -3,6 +3,7 @@
 # make test       runs all tests and counts them
 # make test-pyzmq runs pyzmq's tests with the library and with the reference; it fetches pyzmq from PyPI
 # make test-czmq  does so with czmq's self-tests; it fetches czmq from Debian
+# make fuzz       has libFuzzer run each target of fuzz/ for FUZZ_SECONDS, or those of FUZZ_TARGETS; wants nightly Rust
 # make demo       runs the programs in c-examples
 # make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
 # make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
@@ -27,7 +28,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq demo bench soak install clean
+.PHONY: all header test test-pyzmq test-czmq fuzz demo bench soak install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -63,6 +64,24 @@ test-pyzmq test-czmq: test-%: all
 	$(MAKE) --no-print-directory install PREFIX=$(abspath $(PROGRAMS)/prefix) > /dev/null
 	capi-tests/$*.sh $(PROGRAMS)/prefix $$($(CARGO) run --quiet --release --package capi-tests --bin reference) \
 	    $(PROGRAMS)/$*
+
+# With coverage as cargo-fuzz has it. What was found is kept beside the programs, to go on from.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
+FUZZING := $(TARGET)/../fuzzing
+FUZZ_PROGRAMS := $(FUZZING)/x86_64-unknown-linux-gnu/fuzz
+FUZZ_FLAGS := -Zsanitizer=address -Cpasses=sancov-module \
+    $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+
+fuzz:
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) +nightly build --profile fuzz --package fuzz --features libfuzzer --bins \
+	    --target x86_64-unknown-linux-gnu --target-dir $(FUZZING)
+	$(FUZZ_PROGRAMS)/seeds $(FUZZING)/corpus > /dev/null
+	for target in $(FUZZ_TARGETS); do \
+	    echo "--- $$target"; \
+	    $(FUZZ_PROGRAMS)/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
+	        -artifact_prefix=$(FUZZING)/$$target- $(FUZZING)/corpus/$$target; \
+	done
 
 demo: all
 	c-examples/demo.sh $(TARGET) include

@@ -46,6 +46,7 @@ pub mod consts {
     pub const TYPE: c_int = 16;
     pub const LINGER: c_int = 17;
     pub const RECONNECT_IVL: c_int = 18;
+    pub const BACKLOG: c_int = 19;
     pub const MAXMSGSIZE: c_int = 22;
     pub const SNDHWM: c_int = 23;
     pub const RCVHWM: c_int = 24;
@@ -57,6 +58,8 @@ pub mod consts {
     pub const XPUB_VERBOSE: c_int = 40;
     pub const IPV6: c_int = 42;
     pub const PLAIN_SERVER: c_int = 44;
+    pub const PLAIN_USERNAME: c_int = 45;
+    pub const PLAIN_PASSWORD: c_int = 46;
     pub const CURVE_SERVER: c_int = 47;
     pub const CURVE_PUBLICKEY: c_int = 48;
     pub const CURVE_SECRETKEY: c_int = 49;

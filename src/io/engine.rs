@@ -11,6 +11,7 @@
 //! Answers to RFC 13, 15, 23 and 37.
 
 mod coded;
+mod commands;
 
 use std::{
     cell::RefCell,
@@ -40,7 +41,7 @@ const ENCODE_KEEP: usize = 2 * 1024 * 1024;
 const EXPECTED_MIN: usize = SCRATCH / 2;
 const EXPECTED_MAX: usize = 4 * 1024 * 1024;
 /// So often a connection is read before others have their turn.
-const READ_TURNS: usize = 8;
+pub(super) const READ_TURNS: usize = 8;
 
 /// What driving needs for the while, one for each thread.
 #[derive(Default)]
@@ -93,7 +94,8 @@ pub enum Read {
 
 /// A body that is read into memory of its own.
 struct Large {
-    place: Placeholder,
+    /// None for a command.
+    place: Option<Placeholder>,
     message: Message,
     filled: usize,
     flags: zmtp::Flags,
@@ -437,6 +439,8 @@ impl Engine {
 
     /// Accepts the whole frames among what is staged. False if the pipe is full.
     fn parse(&mut self, tx: &mut Tx) -> Result<bool> {
+        // What of the records accepted last is commands that say nothing to the reader (bytes).
+        let mut skipped = 0;
         loop {
             if let Some(large) = self.large.take() {
                 if large.filled < large.message.size() {
@@ -445,20 +449,30 @@ impl Engine {
                 }
                 self.complete(tx, large)?;
             }
-            self.accept_plain(tx);
+            if self.accept_plain(tx) {
+                skipped = 0;
+            }
             let staged = tx.queue().staged();
             let Some(header) = Header::parse(staged, self.limit)? else {
                 break;
             };
             let (size, here) = (header.frame_len(), staged.len());
-            if header.flags.command() && size <= here {
-                self.handle(tx, &header)?;
+            let is_command = header.flags.command() && size <= here;
+            if is_command && self.skip(tx, &header) {
+                skipped += size;
                 continue;
             }
             if !self.inside && !tx.has_room() {
+                tx.queue().take_back(skipped);
                 return Ok(false);
             }
+            if is_command {
+                self.subscribe(tx, &header);
+                skipped = 0;
+                continue;
+            }
             if size > here {
+                tx.queue().take_back(std::mem::take(&mut skipped));
                 if header.body_len >= REFERENCE_MIN {
                     self.begin_large(tx, &header)?;
                     continue;
@@ -474,16 +488,19 @@ impl Engine {
             self.inside = header.flags.more();
             // SAFETY: a whole frame, without flags of ours.
             unsafe { tx.queue().accept(size) };
+            skipped = 0;
             if !self.inside {
                 tx.end_message();
             }
         }
+        // There may never be a message that has the reader pass over them.
+        tx.queue().take_back(skipped);
         Ok(true)
     }
 
-    /// Accepts frames at a walk, as long as there is nothing to be done with them.
+    /// Accepts frames at a walk, as long as there is nothing to be done with them. False if there are none.
     #[inline]
-    fn accept_plain(&mut self, tx: &mut Tx) {
+    fn accept_plain(&mut self, tx: &mut Tx) -> bool {
         let room = tx.known_room();
         let walk = frame::walk(tx.queue().staged(), self.limit, room);
         if walk.messages > 0 {
@@ -498,6 +515,7 @@ impl Engine {
             unsafe { tx.queue().accept(begun) };
             self.inside = true;
         }
+        walk.octets > 0
     }
 
     /// Goes on with a body in memory of its own: what of it has come is moved there.
@@ -518,7 +536,10 @@ impl Engine {
             _ => 0,
         };
         tx.queue().unstage();
-        let place = tx.queue().placeholder()?;
+        let place = match header.flags.command() {
+            true => None,
+            false => Some(tx.queue().placeholder()?),
+        };
         self.large = Some(Large {
             place,
             message,
@@ -529,87 +550,23 @@ impl Engine {
     }
 
     fn complete(&mut self, tx: &mut Tx, large: Large) -> Result<()> {
-        if large.flags.command() {
-            let (flags, topic) = match Command::parse(large.message.bytes()) {
-                Ok(Command::Subscribe(topic)) => (Flags::SUBSCRIBE, topic),
-                Ok(Command::Cancel(topic)) => (Flags::CANCEL, topic),
-                // The placeholder is passed over by the reader.
-                command => {
-                    self.obey(command.ok());
-                    return Ok(());
-                }
-            };
-            let topic = Message::copy_of(topic)?;
-            // SAFETY: as below.
-            unsafe { tx.queue().complete(large.place, flags, topic) };
-            tx.end_message();
-            return Ok(());
-        }
+        let Some(place) = large.place else {
+            // What has come behind it makes room for the subscription, if it is one.
+            let behind = tx.queue().staged().to_vec();
+            tx.queue().unstage();
+            self.deliver_command(tx, large.message.bytes())?;
+            return tx.queue().stage(&behind);
+        };
         self.inside = large.flags.more();
         // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
         unsafe {
             tx.queue()
-                .complete(large.place, u8::from(self.inside), large.message)
+                .complete(place, u8::from(self.inside), large.message)
         };
         if !self.inside {
             tx.end_message();
         }
         Ok(())
-    }
-
-    /// Handles a command where it stands, and makes it a record that is passed over, or what
-    /// the pipe has for subscriptions.
-    fn handle(&mut self, tx: &mut Tx, header: &Header) -> Result<()> {
-        let size = header.frame_len();
-        let frame = &mut tx.queue().staged()[..size];
-        let command = Command::parse(&frame[header.header_len..]).ok();
-        let subscription = match command {
-            Some(Command::Subscribe(topic)) => Some((Flags::SUBSCRIBE, topic.len())),
-            Some(Command::Cancel(topic)) => Some((Flags::CANCEL, topic.len())),
-            _ => None,
-        };
-        match subscription {
-            Some((flag, topic)) if !self.inside => {
-                // The topic stays where it is. Before it comes its new head, and before that what
-                // is left of the command's name, as a frame to be passed over.
-                let head = if topic <= 255 { 2 } else { frame::MAX_HEADER };
-                let skip = size - topic - head;
-                frame[0] = Flags::SKIP;
-                frame[1] = (skip - 2) as u8;
-                frame[skip] = flag;
-                if head == 2 {
-                    frame[skip + 1] = topic as u8;
-                } else {
-                    frame[skip] |= Flags::LONG;
-                    frame[skip + 1..skip + 9].copy_from_slice(&(topic as u64).to_be_bytes());
-                }
-                // SAFETY: two whole records.
-                unsafe { tx.queue().accept(size) };
-                tx.end_message();
-            }
-            _ => {
-                self.obey(command);
-                let frame = &mut tx.queue().staged()[..size];
-                frame[0] = Flags::SKIP | (frame[0] & Flags::LONG);
-                // SAFETY: a whole frame.
-                unsafe { tx.queue().accept(size) };
-                if !self.inside {
-                    tx.queue().end_message();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn obey(&mut self, command: Option<Command>) {
-        if let Some(Command::Ping { ttl, context }) = command {
-            self.ttl = Some(ttl);
-            // A peer that asks and never listens gets no more answers than fit here.
-            if self.out.len() < ENCODE_MAX {
-                let context = context.to_vec();
-                self.command(&Command::Pong { context: &context });
-            }
-        }
     }
 
     fn read_bare(&mut self, tx: &mut Tx) -> Result<Read> {

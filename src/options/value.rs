@@ -1,6 +1,8 @@
 //! Values as the C interface passes them, and the two kinds that are kept on the heap or are secret.
 
-use std::{ffi::c_int, fmt, hint::black_box, ops::Deref};
+use std::{ffi::c_int, fmt, ops::Deref};
+
+use zeroize::Zeroize;
 
 use crate::{
     error::{Error, Result},
@@ -67,7 +69,7 @@ pub struct Text(Box<[u8]>);
 
 impl Drop for Text {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        self.0.zeroize();
     }
 }
 
@@ -128,14 +130,14 @@ impl CurveKey {
         let mut text = [0; 41];
         let mut encoded = z85::encode(&self.0)?;
         text[..40].copy_from_slice(&encoded);
-        wipe(&mut encoded);
+        encoded.zeroize();
         Ok(text)
     }
 }
 
 impl Drop for CurveKey {
     fn drop(&mut self) {
-        wipe(&mut self.0);
+        self.0.zeroize();
     }
 }
 
@@ -143,12 +145,6 @@ impl fmt::Debug for CurveKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
-}
-
-/// Overwrites a secret; the optimiser must believe that someone looks at the result.
-fn wipe(secret: &mut [u8]) {
-    secret.fill(0);
-    black_box(secret);
 }
 
 #[cfg(test)]

@@ -155,6 +155,26 @@ impl Writer {
         self.filled = self.accepted;
     }
 
+    /// Takes back the last `size` bytes that were accepted: whole records to be passed over, in this segment. What is
+    /// staged moves there.
+    pub fn take_back(&mut self, size: usize) {
+        if size == 0 {
+            return;
+        }
+        debug_assert!(size <= self.accepted && self.unpublished - self.complete >= size as u64);
+        if let Some(segment) = self.segment {
+            let staged = self.filled - self.accepted;
+            // SAFETY: both are within what is filled, and the writer's own.
+            unsafe {
+                let from = Segment::at(segment, self.accepted);
+                ptr::copy(from, Segment::at(segment, self.accepted - size), staged);
+            }
+            self.accepted -= size;
+            self.filled -= size;
+            self.unpublished -= size as u64;
+        }
+    }
+
     /// Stages bytes that were read elsewhere.
     pub fn stage(&mut self, bytes: &[u8]) -> Result<()> {
         let (to, _) = self.room(bytes.len())?;

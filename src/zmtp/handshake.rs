@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::{
     Codec, Failure, Flags, Header, Limit, Local, Peer, Properties, Version, frame,
     greeting::{self, Greeting},
@@ -105,6 +107,8 @@ impl Handshake {
                     };
                     match state {
                         State::Mechanism(mechanism) => {
+                            // Some have a password.
+                            let body = Zeroizing::new(body);
                             let next = mechanism.on(&body, &mut context, out)?;
                             next.map(State::Mechanism)
                         }
@@ -254,7 +258,7 @@ fn collect(
         let wanted = match parse(frame, limit)? {
             Some(header) if frame.len() >= header.frame_len() => {
                 let body = frame.split_off(header.header_len);
-                frame.clear();
+                frame.zeroize();
                 return Ok(Some(body));
             }
             Some(header) => header.frame_len() - frame.len(),

@@ -2,6 +2,8 @@
 //!
 //! Owns the two messages' frames. Carrying them is the caller's affair.
 
+use zeroize::Zeroize;
+
 use super::{
     Failure, Local,
     metadata::{self, Properties},
@@ -39,10 +41,12 @@ impl Request {
     pub fn frames(&self) -> &[Vec<u8>] {
         &self.frames
     }
+}
 
-    /// The same, to be sent without a copy.
-    pub fn into_frames(self) -> Vec<Vec<u8>> {
-        self.frames
+/// Wipes the credentials.
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.frames.zeroize();
     }
 }
 

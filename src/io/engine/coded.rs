@@ -8,8 +8,8 @@ use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, SCRATCH_PAD, Scratch, Spee
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
-    pipe::{Flags, Tx},
-    zmtp::{self, Command, Header},
+    pipe::Tx,
+    zmtp::{self, Header},
 };
 
 /// What is reserved at once for a long frame, whatever it claims (bytes).
@@ -178,14 +178,7 @@ impl Engine {
             self.inside = flags.more();
             return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
         }
-        match Command::parse(body) {
-            Ok(Command::Subscribe(topic)) => tx.write(Flags::SUBSCRIBE, &mut Source::Bytes(topic)),
-            Ok(Command::Cancel(topic)) => tx.write(Flags::CANCEL, &mut Source::Bytes(topic)),
-            command => {
-                self.obey(command.ok());
-                Ok(())
-            }
-        }
+        self.deliver_command(tx, body)
     }
 }
 
@@ -200,7 +193,7 @@ mod tests {
     use crate::{
         message::Sink,
         pipe::{Door, End, Ends, pipe},
-        zmtp::{Codec, Limit, Version},
+        zmtp::{Codec, Command, Limit, Version, frame},
     };
 
     /// Frames of all sizes around the buffer's, cut anywhere, into a pipe that is often full:
@@ -250,6 +243,38 @@ mod tests {
             }
             // The last one isn't a whole message.
             assert_eq!(drain(&mut engine, &mut near), 39, "cut at {cut}");
+        }
+    }
+
+    /// A subscription in the midst of a message, short or long, doesn't end the message: whoever has read its first part
+    /// relies on the rest to be there. Found by fuzzing.
+    #[test]
+    fn subscriptions_within_a_message_are_passed_over() {
+        for (topic, piece) in [(1, 5), (1, 30_000), (20_000, 5000), (20_000, 30_000)] {
+            let topic = vec![b'x'; topic];
+            let mut wire = Vec::new();
+            frame::write(zmtp::Flags::MORE, b"first", &mut wire);
+            for command in [Command::Subscribe(&topic), Command::Cancel(&topic)] {
+                Codec::Clear.encode_command(&command, &mut wire);
+            }
+            frame::write(zmtp::Flags::NONE, b"last", &mut wire);
+            for speech in [Speech::Plain, Speech::Coded(Codec::Clear)] {
+                let (mut theirs, ours) = UnixStream::pair().unwrap();
+                ours.set_nonblocking(true).unwrap();
+                let mut engine =
+                    Engine::new(OwnedFd::from(ours), speech, Version::V3_1, Limit::NONE);
+                let (mut near, far) = pipe(0, 0);
+                let mut far = End::new(far, Door::unknown(), Door::unknown());
+                let (mut got, mut part) = (Vec::new(), Message::new());
+                for piece in wire.chunks(piece) {
+                    theirs.write_all(piece).unwrap();
+                    assert_eq!(engine.read(&mut near.tx).0, Ok(Read::All));
+                    while let Some(received) = far.read(&mut Sink::Message(&mut part)) {
+                        got.push((part.bytes().to_vec(), received.unwrap().1.more));
+                    }
+                }
+                assert_eq!(got, [(b"first".to_vec(), true), (b"last".to_vec(), false)]);
+            }
         }
     }
 }

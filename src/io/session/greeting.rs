@@ -77,7 +77,7 @@ impl State {
 
     pub(super) fn go_on_greeting(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
         let mut buffer = [0; 4096];
-        loop {
+        for _ in 0..READ_TURNS {
             let Phase::Greeting(greeting) = &mut self.phase else {
                 return;
             };
@@ -99,6 +99,11 @@ impl State {
                 Err(error) => return self.lose(session, reactor, error),
             };
             self.hear(session, reactor, &buffer[..bytes]);
+        }
+        // There is more, perhaps, but others have their turn.
+        if let Phase::Greeting(greeting) = &self.phase {
+            let write = greeting.out_at < greeting.out.len();
+            self.set_interest(session, Interest { read: true, write });
         }
     }
 

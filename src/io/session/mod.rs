@@ -35,7 +35,7 @@ use socket2::SockRef;
 
 use super::{
     Owner, depths,
-    engine::{Engine, Read, Speech, Written},
+    engine::{Engine, READ_TURNS, Read, Speech, Written},
     ipc,
     resolve::Resolved,
     socket::{self, Moved},

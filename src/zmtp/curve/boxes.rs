@@ -13,7 +13,7 @@ use dryoc::classic::{
     },
     crypto_core::crypto_scalarmult_base,
 };
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result};
 
@@ -28,8 +28,11 @@ pub const TAG: usize = 16;
 pub struct SecretKey(Box<Zeroizing<[u8; 32]>>);
 
 impl From<[u8; 32]> for SecretKey {
-    fn from(key: [u8; 32]) -> SecretKey {
-        SecretKey(Box::new(Zeroizing::new(key)))
+    fn from(mut key: [u8; 32]) -> SecretKey {
+        let mut secret = SecretKey(Box::default());
+        secret.0.copy_from_slice(&key);
+        key.zeroize();
+        secret
     }
 }
 
@@ -88,8 +91,10 @@ impl SharedKey {
         public_key: &PublicKey,
         secret_key: &SecretKey,
     ) -> std::result::Result<SharedKey, Forged> {
-        let key = crypto_box_beforenm(public_key, secret_key).map_err(|_| Forged)?;
-        Ok(SharedKey(key.into()))
+        let mut key = crypto_box_beforenm(public_key, secret_key).map_err(|_| Forged)?;
+        let shared = SharedKey(key.into());
+        key.zeroize();
+        Ok(shared)
     }
 
     /// A key that is shared with nobody.

@@ -1,0 +1,421 @@
+//! CURVE with a peer that has keys and can make boxes, and puts into them, and does to them, what the input says.
+
+use std::cell::RefCell;
+
+use zmq::{
+    options::SocketType,
+    zmtp::{
+        Codec, Failure, Flags, Limit, Local, Security,
+        curve::ClientKeys,
+        frame,
+        metadata::{self, SOCKET_TYPE},
+    },
+};
+
+use crate::{
+    boxes::{Key, long_nonce, open, public, seal, shared, short_nonce},
+    handshake::{End, Side, greeting, zap},
+    input::{Cuts, Input},
+};
+
+const SERVER: Key = [1; 32];
+const CLIENT: Key = [2; 32];
+/// The peer's transient key, on either side.
+const TRANSIENT: Key = [3; 32];
+
+/// The input of an honest client: no ZAP handler, one piece, the right keys, counters that count, and nothing twisted.
+const HONEST: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 1];
+
+/// All mechanisms in all roles, with the keys of this file.
+pub fn securities() -> [Security; 5] {
+    let keys = ClientKeys {
+        server: public(&SERVER),
+        public: public(&CLIENT),
+        secret: CLIENT.into(),
+    };
+    let login = Security::PlainClient {
+        username: b"name".to_vec(),
+        password: b"password".to_vec().into(),
+    };
+    let secret_key = SERVER.into();
+    [
+        Security::Null,
+        login,
+        Security::PlainServer,
+        Security::CurveClient(keys),
+        Security::CurveServer { secret_key },
+    ]
+}
+
+fn local(input: &mut Input, is_server: bool) -> Local {
+    let [.., client, server] = securities();
+    let security = if is_server { server } else { client };
+    let zap = input.octet();
+    Local {
+        security,
+        zap_domain: [&b""[..], b"test"][usize::from(zap & 1)].to_vec(),
+        zap_enforce_domain: zap & 2 != 0,
+        ..Local::new(SocketType::Dealer)
+    }
+}
+
+/// Changes octets, or doesn't; whether it did.
+fn twist(input: &mut Input, octets: &mut Vec<u8>) -> bool {
+    let before = octets.clone();
+    match input.below(16) {
+        1 => {
+            let at = u16::from_be_bytes(input.array());
+            let len = octets.len().max(1);
+            if let Some(octet) = octets.get_mut(usize::from(at) % len) {
+                *octet ^= input.octet();
+            }
+        }
+        2 => octets.truncate(octets.len().saturating_sub(input.octet().into())),
+        3 => octets.extend_from_slice(input.counted()),
+        4 => *octets = input.counted().to_vec(),
+        _ => {}
+    }
+    *octets != before
+}
+
+/// A key as it should be, or any.
+fn key(input: &mut Input, right: Key) -> Key {
+    match input.below(16) {
+        1 => input.array(),
+        // Of low order.
+        2 => [0; 32],
+        3 => std::array::from_fn(|i| u8::from(i == 0)),
+        _ => right,
+    }
+}
+
+/// Metadata: any octets, or what a peer would say and any octets.
+fn metadata(input: &mut Input) -> Vec<u8> {
+    let mut octets = Vec::new();
+    if !input.flag() {
+        metadata::write(SOCKET_TYPE, b"ROUTER", &mut octets);
+    }
+    octets.extend_from_slice(input.counted());
+    octets
+}
+
+/// Whether a DEALER takes this metadata.
+fn is_welcome(metadata: &[u8]) -> bool {
+    metadata::properties(metadata).all(|property| match property {
+        Ok((SOCKET_TYPE, value)) => [&b"REP"[..], b"DEALER", b"ROUTER"].contains(&value),
+        property => property.is_ok(),
+    })
+}
+
+fn say(side: &mut Side, body: &[u8], cuts: &Cuts) {
+    let mut octets = Vec::new();
+    frame::write(Flags::COMMAND, body, &mut octets);
+    for piece in cuts.clone().pieces(&octets) {
+        side.feed(piece);
+    }
+}
+
+/// The body of the one frame that was said since.
+fn heard(side: &mut Side) -> Vec<u8> {
+    let out = std::mem::take(&mut side.out);
+    let header = frame::Header::parse(&out, Limit::NONE);
+    let header = header.expect("a header").expect("a whole one");
+    assert_eq!(
+        (header.frame_len(), header.flags),
+        (out.len(), Flags::COMMAND)
+    );
+    out[header.header_len..].to_vec()
+}
+
+fn array<const N: usize>(octets: &[u8], at: usize) -> [u8; N] {
+    *octets[at..].first_chunk().expect("a field")
+}
+
+/// What the two sides of a connection know after the handshake.
+pub struct Session {
+    pub codec: Codec,
+    key: Key,
+    /// Of the tested side's messages, and of the peer's.
+    prefixes: [&'static [u8; 16]; 2],
+    /// The last counters, likewise.
+    counters: [u64; 2],
+}
+
+impl Session {
+    /// The peer's next message. False if it was refused, which ends the connection.
+    fn receive(&mut self, input: &mut Input) -> bool {
+        let last = self.counters[1];
+        let counter = match input.below(16) {
+            1 => last.wrapping_add(input.octet().into()),
+            2 => last.wrapping_sub(input.octet().into()),
+            3 => input.u64(),
+            _ => last.wrapping_add(1),
+        };
+        let flags = input.octet();
+        let text = input.counted();
+        let nonce = short_nonce(self.prefixes[1], counter);
+        let sealed = match input.below(16) {
+            1 => input.counted().to_vec(),
+            _ => seal(&self.key, &nonce, &[&[flags], text].concat()),
+        };
+        let honest = open(&self.key, &nonce, &sealed).is_some_and(|text| !text.is_empty());
+        let mut body = b"\x07MESSAGE".to_vec();
+        body.extend(counter.to_be_bytes());
+        body.extend(sealed);
+        let twisted = twist(input, &mut body);
+        let mut wire = Vec::new();
+        frame::write(Flags::NONE, &body, &mut wire);
+        let header = self.codec.parse(&wire, Limit::NONE);
+        let header = header.expect("a header").expect("a whole one");
+        match self.codec.decode(&header, &mut body) {
+            Ok((received, range)) => {
+                assert!(
+                    honest && !twisted && counter > last,
+                    "{counter} after {last}"
+                );
+                assert_eq!(
+                    (received.more(), received.command()),
+                    (flags & 1 != 0, flags & 2 != 0)
+                );
+                assert_eq!(&body[range], text);
+                self.counters[1] = counter;
+                true
+            }
+            Err(failure) => {
+                assert!(matches!(failure, Failure::Protocol(_)));
+                assert!(
+                    !honest || twisted || counter <= last,
+                    "{counter} after {last}"
+                );
+                false
+            }
+        }
+    }
+
+    /// The tested side's next message, which the peer must be able to open.
+    fn send(&mut self, input: &mut Input) {
+        let flags = [Flags::NONE, Flags::MORE, Flags::COMMAND][input.below(3)];
+        let text = input.counted();
+        let (one, two) = text.split_at(input.below(256).min(text.len()));
+        let mut wire = Vec::new();
+        self.codec.encode(flags, &[one, two], &mut wire);
+        let header = self.codec.parse(&wire, Limit::NONE);
+        let header = header.expect("a header").expect("a whole one");
+        assert_eq!(header.frame_len(), wire.len());
+        let body = &wire[header.header_len..];
+        assert!(body.starts_with(b"\x07MESSAGE"));
+        let counter = u64::from_be_bytes(array(body, 8));
+        assert!(counter > self.counters[0], "a nonce is used once");
+        self.counters[0] = counter;
+        let nonce = short_nonce(self.prefixes[0], counter);
+        let opened = open(&self.key, &nonce, &body[16..]).expect("genuine");
+        let octet = u8::from(flags.more()) | u8::from(flags.command()) << 1;
+        assert_eq!((opened[0], &opened[1..]), (octet, text));
+    }
+
+    /// The peer's next message, as it goes over the wire.
+    pub fn wire(&mut self, flags: u8, text: &[u8]) -> Vec<u8> {
+        self.counters[1] += 1;
+        let nonce = short_nonce(self.prefixes[1], self.counters[1]);
+        let sealed = seal(&self.key, &nonce, &[&[flags], text].concat());
+        let mut wire = Vec::new();
+        let body = [b"\x07MESSAGE", &self.counters[1].to_be_bytes()[..], &sealed].concat();
+        frame::write(Flags::NONE, &body, &mut wire);
+        wire
+    }
+
+    /// Messages each way, until one is refused. Whether none was.
+    fn talk(&mut self, input: &mut Input) -> bool {
+        while !input.is_empty() {
+            if input.flag() {
+                self.send(input);
+            } else if !self.receive(input) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// HELLO, INITIATE and messages of a client: nobody comes in without its own key, and without the server's word.
+pub fn curve_server(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    if let Some(mut session) = enter(&mut input) {
+        session.talk(&mut input);
+    }
+}
+
+/// A client comes in, or is refused, which must be for a reason.
+pub(crate) fn enter(input: &mut Input) -> Option<Session> {
+    let local = local(input, true);
+    let mut side = Side::new(local, zap(input));
+    let cuts = Cuts::of(input);
+    side.feed(&greeting(1, b"CURVE"));
+    side.out.clear();
+
+    let mine = public(&TRANSIENT);
+    let shown = key(input, mine);
+    let hello_counter = 1 + u64::from(input.octet());
+    let to_server = shared(&public(&SERVER), &TRANSIENT);
+    let mut hello = b"\x05HELLO\x01\x00".to_vec();
+    hello.extend([0; 72]);
+    hello.extend(shown);
+    hello.extend(hello_counter.to_be_bytes());
+    let nonce = short_nonce(b"CurveZMQHELLO---", hello_counter);
+    hello.extend(seal(&to_server, &nonce, &[0; 64]));
+    let made = hello.clone();
+    // Nobody looks at the padding.
+    let twisted = twist(input, &mut hello)
+        && (hello.len() != made.len() || hello[..8] != made[..8] || hello[80..] != made[80..]);
+    say(&mut side, &hello, &cuts);
+    if shown != mine || twisted {
+        assert!(matches!(side.end, End::Failed(_)), "{:?}", side.end);
+        assert!(side.out.is_empty());
+        return None;
+    }
+
+    let welcome = heard(&mut side);
+    assert_eq!((welcome.len(), &welcome[..8]), (168, &b"\x07WELCOME"[..]));
+    let nonce = long_nonce(b"WELCOME-", &array(&welcome, 8));
+    let text = open(&to_server, &nonce, &welcome[24..]).expect("genuine");
+    let (server, cookie) = (array(&text, 0), &text[32..]);
+    let key_of_session = shared(&server, &TRANSIENT);
+    let counter = hello_counter + input.below(3) as u64;
+    let nonce = short_nonce(b"CurveZMQINITIATE", counter);
+    let initiate = |cookie: &[u8], text: &[u8]| {
+        let sealed = seal(&key_of_session, &nonce, text);
+        [b"\x08INITIATE", cookie, &counter.to_be_bytes(), &sealed].concat()
+    };
+
+    let known = key(input, public(&CLIENT));
+    let mut vouched = [mine, public(&SERVER)].concat();
+    let mut honest = !twist(input, &mut vouched) && known == public(&CLIENT);
+    let vouch_nonce = long_nonce(b"VOUCH---", &[9; 16]);
+    let vouch = seal(&shared(&server, &CLIENT), &vouch_nonce, &vouched);
+    let head = [&known[..], &[9; 16], &vouch].concat();
+    let mut text = [&head[..], &metadata(input)].concat();
+    twist(input, &mut text);
+    honest &= text.strip_prefix(&head[..]).is_some_and(is_welcome) && counter > hello_counter;
+    let right = initiate(cookie, &text);
+    let mut cookie = cookie.to_vec();
+    twist(input, &mut cookie);
+    let mut body = initiate(&cookie, &text);
+    twist(input, &mut body);
+    honest &= body == right;
+    say(&mut side, &body, &cuts);
+    let peer = match std::mem::replace(&mut side.end, End::Waiting) {
+        End::Done(peer) => peer,
+        End::Failed(_) => return None,
+        End::Refused(_) => {
+            assert!(honest, "nobody else is asked about");
+            return None;
+        }
+        End::Waiting => panic!("INITIATE is the last word"),
+    };
+    assert!(honest);
+
+    let ready = heard(&mut side);
+    assert!(ready.starts_with(b"\x05READY"));
+    let ready_counter = u64::from_be_bytes(array(&ready, 6));
+    let nonce = short_nonce(b"CurveZMQREADY---", ready_counter);
+    let theirs = open(&key_of_session, &nonce, &ready[14..]).expect("genuine");
+    assert!(metadata::properties(&theirs).all(|property| property.is_ok()));
+    Some(Session {
+        codec: peer.codec,
+        key: key_of_session,
+        prefixes: [b"CurveZMQMESSAGES", b"CurveZMQMESSAGEC"],
+        counters: [ready_counter, counter],
+    })
+}
+
+/// WELCOME, READY and messages of a server: a client talks to the one whose key it has, and to no other.
+pub fn curve_client(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let local = local(&mut input, false);
+    let cuts = Cuts::of(&mut input);
+    let mut side = Side::new(local, None);
+    side.feed(&greeting(1, b"CURVE"));
+    side.out.drain(..64);
+
+    let hello = heard(&mut side);
+    assert_eq!((hello.len(), &hello[..8]), (200, &b"\x05HELLO\x01\x00"[..]));
+    let client: Key = array(&hello, 80);
+    let hello_counter = u64::from_be_bytes(array(&hello, 112));
+    let to_client = shared(&client, &SERVER);
+    let nonce = short_nonce(b"CurveZMQHELLO---", hello_counter);
+    assert_eq!(open(&to_client, &nonce, &hello[120..]), Some(vec![0; 64]));
+
+    let mine = public(&TRANSIENT);
+    let shown = key(&mut input, mine);
+    let mut text = [&shown[..], &[5; 96]].concat();
+    let mut honest = !twist(&mut input, &mut text);
+    let mut welcome = b"\x07WELCOME".to_vec();
+    welcome.extend([8; 16]);
+    welcome.extend(seal(&to_client, &long_nonce(b"WELCOME-", &[8; 16]), &text));
+    honest &= !twist(&mut input, &mut welcome);
+    say(&mut side, &welcome, &cuts);
+    if !honest || shown != mine {
+        // Another transient key is as good, and so is another cookie: the server has made them.
+        return;
+    }
+
+    let initiate = heard(&mut side);
+    assert!(initiate.starts_with(b"\x08INITIATE\x05\x05\x05\x05"));
+    let counter = u64::from_be_bytes(array(&initiate, 9 + 96));
+    assert!(counter > hello_counter);
+    let key = shared(&client, &TRANSIENT);
+    let nonce = short_nonce(b"CurveZMQINITIATE", counter);
+    let text = open(&key, &nonce, &initiate[9 + 96 + 8..]).expect("genuine");
+    assert_eq!(array(&text, 0), public(&CLIENT));
+    let nonce = long_nonce(b"VOUCH---", &array(&text, 32));
+    let vouched = open(
+        &shared(&public(&CLIENT), &TRANSIENT),
+        &nonce,
+        &text[48..128],
+    );
+    assert_eq!(vouched, Some([client, public(&SERVER)].concat()));
+
+    let metadata = metadata(&mut input);
+    let ready_counter = match input.below(8) {
+        1 => input.u64(),
+        _ => 1,
+    };
+    let mut ready = b"\x05READY".to_vec();
+    ready.extend(ready_counter.to_be_bytes());
+    let nonce = short_nonce(b"CurveZMQREADY---", ready_counter);
+    ready.extend(seal(&key, &nonce, &metadata));
+    let twisted = twist(&mut input, &mut ready);
+    say(&mut side, &ready, &cuts);
+    match side.end {
+        End::Done(peer) => {
+            assert!(!twisted && is_welcome(&metadata));
+            let mut session = Session {
+                codec: peer.codec,
+                key,
+                prefixes: [b"CurveZMQMESSAGEC", b"CurveZMQMESSAGES"],
+                counters: [counter, ready_counter],
+            };
+            session.talk(&mut input);
+        }
+        end => assert!(twisted || !is_welcome(&metadata), "{end:?}"),
+    }
+}
+
+/// What an honest client gets.
+pub fn honest_session() -> Session {
+    enter(&mut Input::new(HONEST)).expect("an honest client comes in")
+}
+
+/// Messages alone, on one connection for as long as it lasts: the handshake takes most of the time of the others.
+pub fn curve_messages(octets: &[u8]) {
+    thread_local! {
+        static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+    }
+    let mut input = Input::new(octets);
+    SESSION.with_borrow_mut(|kept| {
+        let mut session = kept.take().unwrap_or_else(honest_session);
+        if session.talk(&mut input) && session.counters[1] < u64::MAX / 2 {
+            *kept = Some(session);
+        }
+    });
+}
