@@ -226,22 +226,23 @@ pub fn garbage(transport: &str) {
     let (memory, before) = (status("VmRSS:"), descriptors());
     let mut random = Random::new(seed());
     thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                if server.poll(POLLIN, 10).expect("a poll") {
-                    // A bad peer of the server's may have sent something that is a request.
-                    let request = server.recv_all(0).expect("a request");
-                    let parts: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
-                    server.send_all(&parts).expect("sent");
-                }
-            }
-        });
-        scope.spawn(|| {
+        let asking = scope.spawn(|| {
             for i in 0_u64.. {
                 client.send(&i.to_le_bytes(), 0).expect("sent");
                 assert_eq!(client.recv(0).expect("a reply"), i.to_le_bytes());
                 if stop.load(Ordering::Relaxed) {
                     break;
+                }
+            }
+        });
+        scope.spawn(move || {
+            // The last question, too, wants an answer.
+            while !asking.is_finished() {
+                if server.poll(POLLIN, 10).expect("a poll") {
+                    // A bad peer of the server's may have sent something that is a request.
+                    let request = server.recv_all(0).expect("a request");
+                    let parts: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
+                    server.send_all(&parts).expect("sent");
                 }
             }
         });
