@@ -62,9 +62,8 @@ impl Programs {
 
     /// How many messages, or round trips, make a run that is neither over at once nor long.
     pub fn fitting_count(&self, scenario: &Scenario, size: usize, library: &Path) -> usize {
-        let mut count = 100;
+        let mut count = scenario.figure.least(size);
         loop {
-            // By the clock on the wall: of a short run's messages many wait in buffers before the program's own starts.
             let began = Instant::now();
             let result = self.run(scenario, size, count, library);
             let part = began.elapsed().as_secs_f64() / AIM;

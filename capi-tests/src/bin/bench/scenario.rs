@@ -129,6 +129,15 @@ impl Figure {
             Figure::Latency => 1.0 / figure,
         }
     }
+
+    /// How many messages of a size, or round trips, a run has at least, however slow the machine is just then. Of a
+    /// shorter stream most is in buffers before its receiver begins, and its figure is none.
+    pub fn least(self, size: usize) -> usize {
+        match self {
+            Figure::Throughput => (200_000_000 / size).clamp(100, 50_000),
+            Figure::Latency => 500,
+        }
+    }
 }
 
 impl Transport {
