@@ -3,6 +3,9 @@
 # make test       runs all tests and counts them
 # make test-pyzmq runs pyzmq's tests with the library and with the reference; it fetches pyzmq from PyPI
 # make test-czmq  does so with czmq's self-tests; it fetches czmq from Debian
+# make asan       runs upstream's programs and the stress tests with the address sanitizer; so does make tsan with the
+#                 thread sanitizer. They take rustup's nightly toolchain
+# make memcheck   runs upstream's programs under valgrind
 # make demo       runs the programs in c-examples
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
@@ -25,7 +28,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq demo install clean
+.PHONY: all header test test-pyzmq test-czmq asan tsan memcheck demo install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -61,6 +64,20 @@ test-pyzmq test-czmq: test-%: all
 	$(MAKE) --no-print-directory install PREFIX=$(abspath $(PROGRAMS)/prefix) > /dev/null
 	capi-tests/$*.sh $(PROGRAMS)/prefix $$($(CARGO) run --quiet --release --package capi-tests --bin reference) \
 	    $(PROGRAMS)/$*
+
+# The library is built with a sanitizer, whose runtime is in the programs that load it.
+TRIPLE := x86_64-unknown-linux-gnu
+asan: SANITIZER := address
+tsan: SANITIZER := thread
+asan tsan: include/zmq.h
+	runtime=$$(rustc +nightly --print target-libdir)/librustc-nightly_rt.$@.a; \
+	    CARGO_TARGET_DIR=$(abspath $(TARGET)/../$@) CARGO_BUILD_TARGET=$(TRIPLE) LINK_WHOLE=$$runtime PATIENCE=10 \
+	    CARGO_PROFILE_RELEASE_LTO=off RUSTFLAGS="-Zsanitizer=$(SANITIZER) -Clink-arg=-rdynamic" \
+	    $(CARGO) +nightly test --release --package capi-tests --no-fail-fast --test upstream --test stress
+
+memcheck: all
+	RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full" PATIENCE=10 \
+	    $(CARGO) test --release --package capi-tests --test upstream
 
 demo: all
 	c-examples/demo.sh $(TARGET) include

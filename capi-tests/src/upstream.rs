@@ -2,6 +2,9 @@
 //!
 //! They are compiled as they are. They name headers by `../include/zmq.h`, so they see a tree of links in which
 //! everything is upstream's but `include`.
+//!
+//! `LINK_WHOLE` names an archive to link them with, the runtime of a sanitizer that the library is built with;
+//! `RUN_UNDER` a command to run them under, such as valgrind with its options.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,12 +201,22 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
                 "-lpthread".into(),
                 "-lrt".into(),
             ]);
+            let arguments = arguments.chain(runtime());
             compile::compiler("c++", &bin.join(&program.name), arguments)
                 .reads(&common)
                 .reads(line_buffered)
         })
         .collect();
     compile::run(&steps)
+}
+
+/// The arguments that link a program with all of `LINK_WHOLE`, and let the library find what is in it.
+fn runtime() -> Vec<String> {
+    let Ok(archive) = std::env::var("LINK_WHOLE") else {
+        return Vec::new();
+    };
+    let whole = format!("-Wl,--whole-archive,{archive},--no-whole-archive");
+    [&whole, "-rdynamic", "-ldl", "-lm"].map(Into::into).into()
 }
 
 fn standard(tool: &str) -> impl Iterator<Item = String> {
@@ -223,8 +236,17 @@ pub fn run(program: &Program, round: usize) -> Outcome {
         return Outcome::Failed(format!("{}: {error}", dir.display()));
     }
     let binary = directory().join("bin").join(&program.name);
+    let mut command = match std::env::var("RUN_UNDER") {
+        Ok(tool) => {
+            let mut words = tool.split_whitespace();
+            let mut command = Command::new(words.next().expect("RUN_UNDER names a command"));
+            command.args(words).arg(&binary);
+            command
+        }
+        Err(_) => Command::new(&binary),
+    };
     let (end, output) = process::run(
-        &mut Command::new(&binary),
+        &mut command,
         &dir,
         library::directory(),
         program.limit,
