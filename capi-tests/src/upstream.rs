@@ -155,7 +155,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
         tests.join("../src/random.cpp"),
         unity.join("unity.c"),
         sodium_source(),
-        own("upstream/line_buffered.c"),
+        own("upstream/hooks.c"),
     ];
     let objects: Vec<PathBuf> = sources
         .iter()
@@ -180,7 +180,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
     compile::run_all(&steps);
     let common = dir.join("libcommon.a");
     // The last is called by nobody, and so would stay in the archive.
-    let [archived @ .., line_buffered] = &*objects else {
+    let [archived @ .., hooks] = &*objects else {
         unreachable!("there are sources")
     };
     compile::run_all(&[compile::archive(&common, archived)]);
@@ -193,7 +193,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
             let source = tests.join(&program.name).with_extension("cpp");
             let arguments = standard("c++").chain(flags.iter().cloned()).chain([
                 source.display().to_string(),
-                line_buffered.display().to_string(),
+                hooks.display().to_string(),
                 common.display().to_string(),
                 format!("-L{library}"),
                 "-lzmq".into(),
@@ -204,7 +204,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
             let arguments = arguments.chain(runtime());
             compile::compiler("c++", &bin.join(&program.name), arguments)
                 .reads(&common)
-                .reads(line_buffered)
+                .reads(hooks)
         })
         .collect();
     compile::run(&steps)
