@@ -6,6 +6,7 @@
 # make asan       runs upstream's programs and the stress tests with the address sanitizer; so does make tsan with the
 #                 thread sanitizer. They take rustup's nightly toolchain
 # make memcheck   runs upstream's programs under valgrind
+# make upstream-under-load  runs upstream's programs ROUNDS times (20) on a machine that is kept busy
 # make demo       runs the programs in c-examples
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
@@ -28,7 +29,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq asan tsan memcheck demo install clean
+.PHONY: all header test test-pyzmq test-czmq asan tsan memcheck upstream-under-load demo install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -65,21 +66,16 @@ test-pyzmq test-czmq: test-%: all
 	capi-tests/$*.sh $(PROGRAMS)/prefix $$($(CARGO) run --quiet --release --package capi-tests --bin reference) \
 	    $(PROGRAMS)/$*
 
-# The library is built with a sanitizer, whose runtime is in the programs that load it. A peer may announce more bytes
-# than there can be; and what was freed is kept back, but less than the tests would count as lost.
-TRIPLE := x86_64-unknown-linux-gnu
-asan: SANITIZER := address
-tsan: SANITIZER := thread
 asan tsan: include/zmq.h
-	runtime=$$(rustc +nightly --print target-libdir)/librustc-nightly_rt.$@.a; \
-	    CARGO_TARGET_DIR=$(abspath $(TARGET)/../$@) CARGO_BUILD_TARGET=$(TRIPLE) LINK_WHOLE=$$runtime PATIENCE=10 \
-	    ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=8 \
-	    CARGO_PROFILE_RELEASE_LTO=off RUSTFLAGS="-Zsanitizer=$(SANITIZER) -Clink-arg=-rdynamic" \
-	    $(CARGO) +nightly test --release --package capi-tests --no-fail-fast --test upstream --test stress
+	capi-tests/sanitize.sh $@ $(TARGET)/../$@
 
 memcheck: all
 	RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full" PATIENCE=10 \
 	    $(CARGO) test --release --package capi-tests --test upstream
+
+ROUNDS := 20
+upstream-under-load: all
+	LOAD=8 REPEAT=$(ROUNDS) $(CARGO) test --release --package capi-tests --test upstream
 
 demo: all
 	c-examples/demo.sh $(TARGET) include

@@ -55,10 +55,7 @@ pub fn include() -> PathBuf {
 pub fn own() -> &'static Path {
     static OWN: LazyLock<PathBuf> = LazyLock::new(|| {
         cargo(["build", "--release", "--package", "libzmq"]);
-        // A build for a named target, as those with sanitizers are, has a directory of its own.
-        let directory = target()
-            .join(env::var_os("CARGO_BUILD_TARGET").unwrap_or_default())
-            .join("release");
+        let directory = target().join("release");
         let link = directory.join("libzmq.so.5");
         if fs::read_link(&link).is_ok_and(|to| to == Path::new("libzmq.so")) {
             return directory;

@@ -185,8 +185,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
     };
     compile::run_all(&[compile::archive(&common, archived)]);
 
-    let library = library::own();
-    let library = library.display();
+    let library = library::directory().display();
     let steps: Vec<compile::Step> = programs
         .iter()
         .map(|program| {
@@ -196,7 +195,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
                 hooks.display().to_string(),
                 common.display().to_string(),
                 format!("-L{library}"),
-                "-lzmq".into(),
+                "-l:libzmq.so.5".into(),
                 format!("-Wl,--enable-new-dtags,-rpath,{library}"),
                 "-lpthread".into(),
                 "-lrt".into(),
@@ -245,12 +244,7 @@ pub fn run(program: &Program, round: usize) -> Outcome {
         }
         Err(_) => Command::new(&binary),
     };
-    let (end, output) = process::run(
-        &mut command,
-        &dir,
-        library::directory(),
-        program.limit,
-    );
+    let (end, output) = process::run(&mut command, &dir, library::directory(), program.limit);
     let _ = fs::remove_dir_all(&dir);
     let reason = match end {
         End::Code(0) => return Outcome::Passed,
