@@ -42,7 +42,7 @@ export LIBZMQ_DIR=${LIBZMQ_DIR:-$out/$triple/release} LINK_WHOLE=$runtime PATIEN
 # A peer may announce more bytes than there can be; and what was freed is kept back, but less than the tests would count
 # as lost.
 export ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=8
-export TSAN_OPTIONS=die_after_fork=0:suppressions=$here/tsan/suppressions.txt
+export TSAN_OPTIONS=allocator_may_return_null=1:die_after_fork=0:suppressions=$here/tsan/suppressions.txt
 run() { cargo +nightly test --release --package capi-tests --target "$triple" "${std[@]}" --test "$@"; }
 failed=0
 # The names are words.

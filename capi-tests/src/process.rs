@@ -63,8 +63,7 @@ fn end(status: ExitStatus) -> End {
     }
 }
 
-/// Runs a command in the directory `dir` with the libraries of `library`, for at most `limit`, or as many times that as
-/// the variable `PATIENCE` says, since sanitizers are slow.
+/// Runs a command in the directory `dir` with the libraries of `library`, for at most `limit` times [`patience`].
 ///
 /// What it writes goes through a file beside `dir`, so that a program that writes much never waits for its reader.
 /// Returns how it ended and what it wrote, its standard output and error together in the order written.
@@ -90,6 +89,7 @@ pub fn run(command: &mut Command, dir: &Path, library: &Path, limit: Duration) -
     (end, String::from_utf8_lossy(&text).into_owned())
 }
 
-fn patience() -> u32 {
+/// How many times as long as usual things may take: the variable `PATIENCE`.
+pub fn patience() -> u32 {
     std::env::var("PATIENCE").map_or(1, |text| text.parse().expect("PATIENCE is a number"))
 }
