@@ -4,6 +4,10 @@
 # make test-pyzmq runs pyzmq's tests with the library and with the reference; it fetches pyzmq from PyPI
 # make test-czmq  does so with czmq's self-tests; it fetches czmq from Debian
 # make fuzz       has libFuzzer run each target of fuzz/ for FUZZ_SECONDS, or those of FUZZ_TARGETS; wants nightly Rust
+# make asan       runs upstream's programs and the stress tests with the address sanitizer; so does make tsan with the
+#                 thread sanitizer. They take rustup's nightly toolchain
+# make memcheck   runs upstream's programs under valgrind
+# make upstream-under-load  runs upstream's programs ROUNDS times (20) on a machine that is kept busy
 # make demo       runs the programs in c-examples
 # make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
 # make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
@@ -28,7 +32,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq fuzz demo bench soak install clean
+.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -82,6 +86,17 @@ fuzz:
 	    $(FUZZ_PROGRAMS)/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
 	        -artifact_prefix=$(FUZZING)/$$target- $(FUZZING)/corpus/$$target; \
 	done
+
+asan tsan: include/zmq.h
+	capi-tests/sanitize.sh $@ $(TARGET)/../$@
+
+memcheck: all
+	RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full" PATIENCE=10 \
+	    $(CARGO) test --release --package capi-tests --test upstream
+
+ROUNDS := 20
+upstream-under-load: all
+	LOAD=8 REPEAT=$(ROUNDS) $(CARGO) test --release --package capi-tests --test upstream
 
 demo: all
 	c-examples/demo.sh $(TARGET) include

@@ -12,7 +12,7 @@ use std::{
     sync::Mutex,
 };
 
-use crate::{library, reference};
+use crate::{library, process::patience, reference};
 
 mod part;
 
@@ -295,13 +295,14 @@ impl Context {
         }
     }
 
-    /// A new socket that waits for 10 seconds at the most, and for nothing when it is closed.
+    /// A new socket that waits for 10 seconds (times [`patience`]) at the most, and for nothing when it is closed.
     pub fn socket(self, kind: c_int) -> Socket {
         let socket = self.try_socket(kind).expect("a socket");
+        let timeout = 10_000 * patience() as c_int;
         for (option, value) in [
             (consts::LINGER, 0),
-            (consts::RCVTIMEO, 10_000),
-            (consts::SNDTIMEO, 10_000),
+            (consts::RCVTIMEO, timeout),
+            (consts::SNDTIMEO, timeout),
         ] {
             socket.set(option, value).expect("an option");
         }

@@ -63,7 +63,7 @@ fn end(status: ExitStatus) -> End {
     }
 }
 
-/// Runs a command in the directory `dir` with the libraries of `library`, for at most `limit`.
+/// Runs a command in the directory `dir` with the libraries of `library`, for at most `limit` times [`patience`].
 ///
 /// What it writes goes through a file beside `dir`, so that a program that writes much never waits for its reader.
 /// Returns how it ended and what it wrote, its standard output and error together in the order written.
@@ -82,9 +82,14 @@ pub fn run(command: &mut Command, dir: &Path, library: &Path, limit: Duration) -
         .stdout(out)
         .stderr(err);
     let end = match Group::start(command) {
-        Ok(mut group) => group.wait_until(Instant::now() + limit),
+        Ok(mut group) => group.wait_until(Instant::now() + limit * patience()),
         Err(error) => return (End::TimedOut, error.to_string()),
     };
     let text = fs::read(&log).unwrap_or_default();
     (end, String::from_utf8_lossy(&text).into_owned())
+}
+
+/// How many times as long as usual things may take: the variable `PATIENCE`.
+pub fn patience() -> u32 {
+    std::env::var("PATIENCE").map_or(1, |text| text.parse().expect("PATIENCE is a number"))
 }

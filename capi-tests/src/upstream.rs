@@ -2,6 +2,9 @@
 //!
 //! They are compiled as they are. They name headers by `../include/zmq.h`, so they see a tree of links in which
 //! everything is upstream's but `include`.
+//!
+//! `LINK_WHOLE` names an archive to link them with, the runtime of a sanitizer that the library is built with;
+//! `RUN_UNDER` a command to run them under, such as valgrind with its options.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -152,7 +155,7 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
         tests.join("../src/random.cpp"),
         unity.join("unity.c"),
         sodium_source(),
-        own("upstream/line_buffered.c"),
+        own("upstream/hooks.c"),
     ];
     let objects: Vec<PathBuf> = sources
         .iter()
@@ -177,33 +180,42 @@ pub fn build(programs: &[Program]) -> Vec<Result<(), String>> {
     compile::run_all(&steps);
     let common = dir.join("libcommon.a");
     // The last is called by nobody, and so would stay in the archive.
-    let [archived @ .., line_buffered] = &*objects else {
+    let [archived @ .., hooks] = &*objects else {
         unreachable!("there are sources")
     };
     compile::run_all(&[compile::archive(&common, archived)]);
 
-    let library = library::own();
-    let library = library.display();
+    let library = library::directory().display();
     let steps: Vec<compile::Step> = programs
         .iter()
         .map(|program| {
             let source = tests.join(&program.name).with_extension("cpp");
             let arguments = standard("c++").chain(flags.iter().cloned()).chain([
                 source.display().to_string(),
-                line_buffered.display().to_string(),
+                hooks.display().to_string(),
                 common.display().to_string(),
                 format!("-L{library}"),
-                "-lzmq".into(),
+                "-l:libzmq.so.5".into(),
                 format!("-Wl,--enable-new-dtags,-rpath,{library}"),
                 "-lpthread".into(),
                 "-lrt".into(),
             ]);
+            let arguments = arguments.chain(runtime());
             compile::compiler("c++", &bin.join(&program.name), arguments)
                 .reads(&common)
-                .reads(line_buffered)
+                .reads(hooks)
         })
         .collect();
     compile::run(&steps)
+}
+
+/// The arguments that link a program with all of `LINK_WHOLE`, and let the library find what is in it.
+fn runtime() -> Vec<String> {
+    let Ok(archive) = std::env::var("LINK_WHOLE") else {
+        return Vec::new();
+    };
+    let whole = format!("-Wl,--whole-archive,{archive},--no-whole-archive");
+    [&whole, "-rdynamic", "-ldl", "-lm"].map(Into::into).into()
 }
 
 fn standard(tool: &str) -> impl Iterator<Item = String> {
@@ -223,12 +235,16 @@ pub fn run(program: &Program, round: usize) -> Outcome {
         return Outcome::Failed(format!("{}: {error}", dir.display()));
     }
     let binary = directory().join("bin").join(&program.name);
-    let (end, output) = process::run(
-        &mut Command::new(&binary),
-        &dir,
-        library::directory(),
-        program.limit,
-    );
+    let mut command = match std::env::var("RUN_UNDER") {
+        Ok(tool) => {
+            let mut words = tool.split_whitespace();
+            let mut command = Command::new(words.next().expect("RUN_UNDER names a command"));
+            command.args(words).arg(&binary);
+            command
+        }
+        Err(_) => Command::new(&binary),
+    };
+    let (end, output) = process::run(&mut command, &dir, library::directory(), program.limit);
     let _ = fs::remove_dir_all(&dir);
     let reason = match end {
         End::Code(0) => return Outcome::Passed,

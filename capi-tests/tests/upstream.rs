@@ -1,7 +1,7 @@
 //! Runs upstream's own test programs against the library.
 //!
 //! `cargo test --package capi-tests --test upstream -- [filter]... [--exact] [--skip part] [--repeat n] [--list]`;
-//! `REPEAT=n` is the same as `--repeat n`. Programs that fail are shown with what they wrote; those that
+//! `REPEAT=n` is the same as `--repeat n`; `LOAD=n` runs n programs at once, with all processors kept busy. Programs that fail are shown with what they wrote; those that
 //! `expected-failures.txt` names must fail.
 
 use std::collections::{HashMap, HashSet};
@@ -192,8 +192,9 @@ fn run(programs: &[Program], repeat: usize) -> Report {
     });
     let freed = Condvar::new();
     let report = Mutex::new(report);
+    let jobs = load().unwrap_or(JOBS);
     std::thread::scope(|scope| {
-        for _ in 0..JOBS {
+        for _ in 0..jobs {
             scope.spawn(|| {
                 while let Some((program, round)) = take(&queue, &freed) {
                     let started = Instant::now();
@@ -210,6 +211,20 @@ fn run(programs: &[Program], repeat: usize) -> Report {
         }
     });
     report.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many programs are to run at once under load, if they are to. The load begins.
+fn load() -> Option<usize> {
+    let jobs = std::env::var("LOAD").ok()?;
+    let jobs = number("LOAD", &jobs).unwrap_or_else(|error| panic!("{error}"));
+    for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        std::thread::spawn(|| {
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    Some(jobs)
 }
 
 fn expected() -> HashMap<String, String> {

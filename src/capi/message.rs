@@ -94,7 +94,11 @@ pub unsafe extern "C" fn zmq_msg_init_data(
 ) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
-        unsafe { init(msg_, Message::foreign(data_.cast(), size_, ffn_, hint_)?) }
+        unsafe {
+            // The data stay the caller's if there is no place for the message.
+            place(msg_)?;
+            init(msg_, Message::foreign(data_.cast(), size_, ffn_, hint_)?)
+        }
     })
 }
 
@@ -159,6 +163,7 @@ pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
     guard_pure(|| {
         // SAFETY: the caller's contract.
         unsafe {
+            valid(dest_)?;
             let message = valid(src_)?.take();
             *valid(dest_)? = message;
         }

@@ -113,6 +113,12 @@ impl Context {
         self.terminating.load(Ordering::SeqCst)
     }
 
+    /// Whether it is the parent's, in a forked child: the threads that do the work don't exist
+    /// here.
+    pub fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     /// Something that keeps the context from ending.
     pub fn live(&self) -> Live {
         self.lives.live()
@@ -178,8 +184,7 @@ impl Context {
     /// has had its time; zmq_ctx_term(3). EINTR if a signal came: then it is to be called again.
     pub fn terminate(&self) -> Result<()> {
         self.shutdown();
-        if self.process != std::process::id() {
-            // In a forked child the threads that would do the work don't exist.
+        if self.is_inherited() {
             return Ok(());
         }
         if self.over.get().is_none() {

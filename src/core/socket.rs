@@ -510,6 +510,12 @@ impl Socket {
 
     /// Closes the socket. What was sent is delivered in the background: zmq_close(3).
     pub fn close(mut self) {
+        if self.context.is_inherited() {
+            // The poller is the parent's, too, as is what a listener leaves in the file system,
+            // and a lock that a thread of the parent held at the fork is never given back.
+            std::mem::forget(self);
+            return;
+        }
         self.inbox.close();
         self.names().forget(&self.inbox);
         let linger = self.linger();

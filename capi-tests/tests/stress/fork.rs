@@ -10,6 +10,14 @@ fn pair(context: Context, transport: &str) -> (Socket, Socket) {
     (server, client)
 }
 
+/// Another client of a server that is there already.
+fn join(context: Context, (server, _): (Socket, Socket)) -> (Socket, Socket) {
+    let client = context.socket(REQ);
+    let endpoint = server.text(LAST_ENDPOINT).expect("an endpoint");
+    client.connect(&endpoint).expect("a connection");
+    (server, client)
+}
+
 fn round_trip((server, client): (Socket, Socket)) {
     client.send(b"request", 0).expect("sent");
     assert_eq!(server.recv(0).expect("a request"), b"request");
@@ -44,7 +52,8 @@ fn in_child(run: impl FnOnce()) {
     }
 }
 
-/// A child uses a context of its own, closes and ends those that it has inherited, and the parent notices nothing.
+/// A child uses a context of its own, closes and ends those that it has inherited, and the parent notices nothing: not
+/// on its connections, and not where it listens.
 pub fn fork() {
     let library = Library::under_test();
     let context = library.context();
@@ -63,6 +72,11 @@ pub fn fork() {
             end(context, &pairs);
         });
         pairs.into_iter().for_each(round_trip);
+        for pair in pairs {
+            let joined = join(context, pair);
+            round_trip(joined);
+            joined.1.close().expect("closed");
+        }
     }
     end(context, &pairs);
 }

@@ -10,6 +10,7 @@ mod garbage;
 mod idle;
 mod limits;
 mod misuse;
+mod nothing;
 mod proxy;
 mod restart;
 mod signals;
@@ -80,6 +81,9 @@ const TESTS: &[Test] = &[
     test("endings", 60, endings::endings),
     test("fork", 30, fork::fork),
     test("stale_handles", 30, misuse::stale_handles),
+    test("null_pointers", 30, nothing::null_pointers),
+    test("no_message", 30, nothing::no_message),
+    test("two_close", 30, misuse::two_close),
     test("threads_in_a_socket", 60, misuse::threads_in_a_socket),
     test("close_under_use", 60, misuse::close_under_use),
     test("woken_by_shutdown", 30, wake::woken_by_shutdown),

@@ -1,11 +1,12 @@
 //! Handles used as the manual pages forbid: an errno or a turn, never a crash.
 
 use std::{
+    sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
 
-use capi_tests::api::{Library, Result, Socket, consts::*};
+use capi_tests::api::{Errno, Library, Result, Socket, consts::*};
 
 use crate::factor;
 
@@ -57,6 +58,26 @@ pub fn stale_handles() {
     // A handle of something else is none.
     let context = library.context();
     assert_eq!(errno(context.try_socket(99).map(|_| ())), libc::EINVAL);
+    context.term().expect("an end");
+}
+
+/// Two threads close one socket at the same time: one of them does.
+pub fn two_close() {
+    let context = Library::under_test().context();
+    for _ in 0..500 * factor() {
+        let socket = context.socket(DEALER);
+        let barrier = Barrier::new(2);
+        let close = || {
+            barrier.wait();
+            socket.close()
+        };
+        let results = thread::scope(|scope| {
+            let threads = [scope.spawn(close), scope.spawn(close)];
+            threads.map(|thread| thread.join().expect("a result"))
+        });
+        let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+        assert_eq!(errors, [Errno(libc::ENOTSOCK)]);
+    }
     context.term().expect("an end");
 }
 

@@ -190,11 +190,10 @@ pub fn ping_pong(transport: &str) {
 
 fn play(transport: &str, way: Way, time: Duration) -> u32 {
     let library = Library::under_test();
-    let (servers, clients) = (library.context(), library.context());
-    let clients = if transport == "inproc" {
-        servers
-    } else {
-        clients
+    let servers = library.context();
+    let clients = match transport {
+        "inproc" => servers,
+        _ => library.context(),
     };
     let (server, client) = (servers.socket(REP), clients.socket(REQ));
     for socket in [server, client] {
