@@ -425,16 +425,16 @@ impl Engine {
 
     /// Keeps what was read of a body before its header was looked at, if it is what was expected.
     fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
-        match Header::parse(tx.queue().staged(), self.limit)? {
-            Some(header) if header.header_len == HEAD_MAX && header.body_len == message.size() => {
-                self.early = Some((message, filled));
-                Ok(())
-            }
-            _ => {
-                self.expected = 0;
-                tx.queue().stage(&message.bytes()[..filled])
-            }
+        // A header that isn't allowed is an error only when the body before it is done with.
+        if let Ok(Some(header)) = Header::parse(tx.queue().staged(), self.limit)
+            && header.header_len == HEAD_MAX
+            && header.body_len == message.size()
+        {
+            self.early = Some((message, filled));
+            return Ok(());
         }
+        self.expected = 0;
+        tx.queue().stage(&message.bytes()[..filled])
     }
 
     /// Accepts the whole frames among what is staged. False if the pipe is full.

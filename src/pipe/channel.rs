@@ -231,6 +231,11 @@ impl Tx {
         self.flow.set_limit(limit);
     }
 
+    /// Whether the reader is to tell of room.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.flow.credit.is_asleep()
+    }
+
     /// Whether all that was written was read.
     pub fn is_drained(&self) -> bool {
         self.queue.is_reader_asleep()
@@ -337,6 +342,11 @@ impl Rx {
     /// Changes the high-water mark.
     pub fn set_limit(&self, limit: u32) {
         self.flow.set_limit(limit);
+    }
+
+    /// Whether the writer is to be told of room.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.flow.credit.is_asleep()
     }
 
     /// Whether all was read and nothing will come any more.

@@ -359,6 +359,13 @@ impl End {
     pub fn set_limits(&self, outbound: u32, inbound: u32) {
         self.ends.tx.set_limit(outbound);
         self.ends.rx.set_limit(inbound);
+        // Whoever waits for room may have some by that.
+        if self.ends.tx.is_waiting() {
+            self.door.writable();
+        }
+        if self.ends.rx.is_waited_for() {
+            self.far.writable();
+        }
     }
 }
 

@@ -49,3 +49,38 @@ pub fn idle() {
     }
     context.term().expect("an end");
 }
+
+/// Nor does a thread that goes on to wait when its only peer is gone: the descriptor that it has watched is closed.
+pub fn peer_gone() {
+    let library = Library::under_test();
+    let (context, peers) = (library.context(), library.context());
+    let (received, polled) = (context.socket(PULL), context.socket(PULL));
+    let endpoints = [received, polled].map(|socket| socket.bind_any("tcp"));
+    received.set(RCVTIMEO, -1).expect("an option");
+    let clients = endpoints.map(|endpoint| {
+        let client = peers.socket(PUSH);
+        client.connect(&endpoint).expect("a connection");
+        client.send(b"", 0).expect("sent");
+        client
+    });
+    received.recv(0).expect("a message");
+    polled.recv(0).expect("a message");
+    thread::scope(|scope| {
+        scope.spawn(|| received.recv(0));
+        scope.spawn(|| polled.poll(POLLIN, -1));
+        thread::sleep(Duration::from_millis(300));
+        for client in clients {
+            client.close().expect("closed");
+        }
+        peers.term().expect("an end");
+        thread::sleep(Duration::from_millis(200));
+        let before = used();
+        thread::sleep(Duration::from_secs(2));
+        let cost = used() - before;
+        context.shutdown().expect("a shutdown");
+        assert!(cost < Duration::from_millis(1), "{cost:?}");
+    });
+    received.close().expect("closed");
+    polled.close().expect("closed");
+    context.term().expect("an end");
+}

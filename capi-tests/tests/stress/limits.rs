@@ -160,3 +160,24 @@ fn unlimited(library: &'static Library, counts: &mut Counts) {
         context.term().expect("an end");
     }
 }
+
+/// A sender that waits for room goes on when it is given some by another mark: its peer's, known only when that binds.
+pub fn raised_mark() {
+    let context = Library::under_test().context();
+    let (from, to) = (
+        with_marks(context, PUSH, 1, 1),
+        with_marks(context, PULL, 1, 1000),
+    );
+    from.connect("inproc://later").expect("connected");
+    from.send(b"one", 0).expect("sent");
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| from.send(b"two", 0));
+        thread::sleep(Duration::from_millis(100));
+        to.bind("inproc://later").expect("bound");
+        sender.join().expect("an end").expect("sent");
+    });
+    assert_eq!(drain(to, 10), 2);
+    from.close().expect("closed");
+    to.close().expect("closed");
+    context.term().expect("an end");
+}

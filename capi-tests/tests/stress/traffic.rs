@@ -1,8 +1,12 @@
 //! Much traffic: nothing is lost, nothing changes places.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
-use capi_tests::api::{Library, Socket, consts::*};
+use capi_tests::api::{Library, Part, Socket, consts::*};
 
 use crate::factor;
 
@@ -174,6 +178,41 @@ pub fn many_parts(transport: &str) {
             }
         }
     });
+    to.close().expect("closed");
+    context.term().expect("an end");
+}
+
+/// A sender that never waits keeps no more than is under way: the buffers that it lends come back by themselves, also if
+/// it doesn't call again.
+pub fn lent_buffers() {
+    const ROUNDS: usize = 20;
+    const BURST: usize = 50;
+    let library = Library::under_test();
+    let context = library.context();
+    let (from, to) = (context.socket(PUSH), context.socket(PULL));
+    from.connect(&to.bind_any("tcp")).expect("connected");
+    let given_back = Arc::default();
+    for round in 1..=ROUNDS {
+        for _ in 0..BURST {
+            let mut part = Part::lend(library, vec![7; 100_000], &given_back);
+            part.send(from, 0).expect("sent");
+            // Alone on its way, so that the sender's thread writes it.
+            thread::sleep(Duration::from_micros(20));
+        }
+        for _ in 0..BURST {
+            assert_eq!(to.recv(0).expect("a message").len(), 100_000);
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        while given_back.load(Ordering::Relaxed) < round * BURST {
+            assert!(
+                Instant::now() < until,
+                "{given_back:?} of {}",
+                round * BURST
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    from.close().expect("closed");
     to.close().expect("closed");
     context.term().expect("an end");
 }
