@@ -322,3 +322,36 @@ fn cve_2021_20237_messages_to_a_publisher_do_not_leak() {
     let grown = resident().saturating_sub(before);
     assert!(grown < COUNT / 4 * message.len(), "{grown} bytes");
 }
+
+// After 4.3.5: a pipe that ended from both sides at once was freed twice, with the messages in it.
+#[test]
+fn pipes_that_end_from_both_sides_are_freed_once() {
+    const ROUNDS: usize = 200;
+    let _alone = alone();
+    let library = Library::under_test();
+    let given_back = Arc::default();
+    for round in 1..=ROUNDS {
+        let context = Context::new();
+        let (one, other) = (context.socket(PAIR, LONG), context.socket(PAIR, LONG));
+        let endpoint = match round % 2 {
+            0 => "inproc://pair".to_string(),
+            _ => one.0.bind_any("tcp"),
+        };
+        if round % 2 == 0 {
+            one.0.bind(&endpoint).expect("bound");
+        }
+        other.connect(&endpoint);
+        for socket in [&one, &other] {
+            for _ in 0..3 {
+                let mut part = api::Part::lend(library, vec![7; 20_000], &given_back);
+                part.send(socket.0, 0).expect("sent");
+            }
+        }
+        thread::scope(|scope| {
+            scope.spawn(move || drop(one));
+            scope.spawn(move || drop(other));
+        });
+        drop(context);
+        assert_eq!(given_back.load(Ordering::Relaxed), 6 * round);
+    }
+}
