@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
-    core::{slot::Slot, wait},
+    core::{host, slot::Slot, wait},
     error::{Error, Result},
     message::{Message, Sink, Source},
     options::{SocketType, Value},
@@ -40,9 +40,9 @@ pub unsafe extern "C" fn zmq_socket(context_: *mut c_void, type_: c_int) -> *mut
         // SAFETY: the caller's contract.
         let context = unsafe { handle::context(context_) }?;
         let socket_type = SocketType::from_number(type_).ok_or(Error::EINVAL)?;
-        Ok(handle::of(Slot::put(Box::new(
-            context.socket(socket_type)?,
-        ))))
+        let slot = Slot::put(Box::new(context.socket(socket_type)?));
+        host::open_house(slot)?;
+        Ok(handle::of(slot))
     })
 }
 

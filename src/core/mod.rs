@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod context;
+pub mod host;
 pub mod inproc;
 pub mod monitor;
 pub mod poll;

@@ -98,6 +98,15 @@ impl<T: Content> Slot<T> {
         Ok(locked)
     }
 
+    /// Waits for its turn, if the same thing is still there, and without anybody's ceasing to be
+    /// the lock's favourite.
+    pub fn visit(&'static self, generation: u64) -> Option<Locked<T>> {
+        let guard = self.content.visit();
+        let locked = Locked { slot: self, guard };
+        let is_there = locked.guard.is_some() && !self.content.is_poisoned();
+        (is_there && locked.generation() == generation).then_some(locked)
+    }
+
     /// Takes the content out, whatever has happened to it.
     pub fn take(&'static self) -> Result<T> {
         let mut guard = self.content.lock();

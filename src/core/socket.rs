@@ -23,7 +23,7 @@ use crate::{
     consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
     endpoint::Endpoint,
     error::{Error, Result},
-    io::{Listener, Live, Owner, Session},
+    io::{Host, Listener, Live, Owner, Session},
     message::{Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{Pattern, PatternOptions, Pipes, pattern},
@@ -61,6 +61,8 @@ pub struct Socket {
     terminated: bool,
     /// How long a thread tries again before it sleeps.
     pub(super) spin: Spin,
+    /// Who has it welcome its peers.
+    host: Option<Arc<dyn Host>>,
     /// Keeps the context from ending.
     live: Live,
 }
@@ -95,6 +97,7 @@ impl Socket {
             more: false,
             terminated: false,
             spin: Spin::default(),
+            host: None,
             live,
         }
     }
@@ -117,6 +120,11 @@ impl Socket {
     /// Who is told of its connections' events.
     pub fn monitor(&self) -> &Arc<Monitor> {
         &self.monitor
+    }
+
+    /// Says who is to have it welcome the peers that come from now on.
+    pub fn set_host(&mut self, host: Arc<dyn Host>) {
+        self.host = Some(host);
     }
 
     fn names(&self) -> &Arc<Names> {
@@ -320,6 +328,7 @@ impl Socket {
     fn owner(&self) -> Owner {
         Owner {
             inbox: self.inbox.clone(),
+            host: self.host.clone(),
             observer: self.monitor.clone(),
             zap: self.names().clone(),
             live: self.live.clone(),

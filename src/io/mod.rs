@@ -66,11 +66,19 @@ pub trait Zap: Send + Sync {
     fn connect(&self, near: Arc<dyn Far>) -> Option<End>;
 }
 
+/// A socket that nobody may be using now.
+pub trait Host: Send + Sync {
+    /// Has the socket take notice of what has happened. Called with no lock held.
+    fn receive_guests(&self);
+}
+
 /// What a session or listener knows of its socket.
 #[derive(Clone)]
 pub struct Owner {
     /// Where the socket's events go.
     pub inbox: Arc<Inbox>,
+    /// Who is to welcome new peers at once, if the socket has something to say to them.
+    pub host: Option<Arc<dyn Host>>,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
     /// Who is asked whether peers may come in.

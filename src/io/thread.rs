@@ -19,6 +19,7 @@ use crossbeam_queue::SegQueue;
 use polling::{Event, Events, PollMode, Poller};
 
 use super::{
+    Host,
     listener::Listener,
     resolve::Resolved,
     session::{Alarm, Session},
@@ -177,6 +178,8 @@ pub struct Reactor {
     free: Vec<usize>,
     timers: BTreeMap<TimerId, (Arc<Session>, Alarm)>,
     next_timer: u64,
+    /// Whose pipes were just made, and who has something to say to the peer.
+    hosts: Vec<Arc<dyn Host>>,
     /// So many things were done, whose wake-ups may be held back.
     held: usize,
 }
@@ -197,6 +200,7 @@ impl Reactor {
             free: Vec::new(),
             timers: BTreeMap::new(),
             next_timer: 0,
+            hosts: Vec::new(),
             held: 0,
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
@@ -333,6 +337,16 @@ impl Reactor {
             std::mem::forget(payload);
             let _ = catch_unwind(AssertUnwindSafe(|| session.on_panic(self)));
         }
+        while let Some(host) = self.hosts.pop() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| host.receive_guests())) {
+                std::mem::forget(payload);
+            }
+        }
+    }
+
+    /// Has a socket welcome a peer, as soon as the session's lock is free.
+    pub(super) fn introduce(&mut self, host: Arc<dyn Host>) {
+        self.hosts.push(host);
     }
 
     fn insert(&mut self, entry: Entry) -> usize {

@@ -70,6 +70,8 @@ unsafe impl<T: Send> Send for Biased<T> {}
 pub struct Guard<'a, T> {
     lock: &'a Biased<T>,
     history: Option<MutexGuard<'a, History>>,
+    /// Who was the favourite before, and is to be again; zero: none.
+    favourite: usize,
     /// Nobody is to become or to stay the favourite by this.
     plain: bool,
 }
@@ -100,6 +102,7 @@ impl<T> Biased<T> {
         Guard {
             lock: self,
             history,
+            favourite: 0,
             plain: false,
         }
     }
@@ -115,7 +118,7 @@ impl<T> Biased<T> {
         impl<T> Drop for Panicked<'_, T> {
             fn drop(&mut self) {
                 self.0.poisoned.store(true, Ordering::Relaxed);
-                self.0.favourite.store(0, Ordering::Relaxed);
+                self.0.favourite.store(0, Ordering::Release);
                 self.0.inside.store(false, Ordering::Release);
             }
         }
@@ -128,6 +131,21 @@ impl<T> Biased<T> {
         std::mem::forget(panicked);
         self.inside.store(false, Ordering::Release);
         Some(result)
+    }
+
+    /// Waits until nobody is inside, and goes in. The favourite is the favourite again then.
+    pub fn visit(&self) -> Guard<'_, T> {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let favourite = self.favourite.load(Ordering::Acquire);
+        if favourite != 0 {
+            self.keep_out_favourite();
+        }
+        Guard {
+            lock: self,
+            history: Some(history),
+            favourite,
+            plain: false,
+        }
     }
 
     /// Whether a thread has panicked inside.
@@ -150,7 +168,8 @@ impl<T> Biased<T> {
         }
         self.inside.store(true, Ordering::Relaxed);
         barrier::light();
-        if self.favourite.load(Ordering::Relaxed) == me {
+        // With what a visitor has done inside.
+        if self.favourite.load(Ordering::Acquire) == me {
             return true;
         }
         self.inside.store(false, Ordering::Release);
@@ -162,10 +181,8 @@ impl<T> Biased<T> {
     fn take_turn(&self) -> MutexGuard<'_, History> {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let me = this_thread();
-        if self.favourite.load(Ordering::Relaxed) != 0 {
-            self.favourite.store(0, Ordering::Relaxed);
-            barrier::heavy();
-            self.wait_outside();
+        if self.favourite.load(Ordering::Acquire) != 0 {
+            self.keep_out_favourite();
             history.wanted = (history.wanted * 2).min(STREAK_MAX);
             history.last = 0;
         }
@@ -176,7 +193,10 @@ impl<T> Biased<T> {
         history
     }
 
-    fn wait_outside(&self) {
+    /// There is no favourite any more, and it isn't inside. For who has the mutex.
+    fn keep_out_favourite(&self) {
+        self.favourite.store(0, Ordering::Relaxed);
+        barrier::heavy();
         let mut rounds = 0u32;
         while self.inside.load(Ordering::Acquire) {
             rounds += 1;
@@ -223,9 +243,13 @@ impl<T> Drop for Guard<'_, T> {
         match &self.history {
             None => {
                 if self.plain {
-                    self.lock.favourite.store(0, Ordering::Relaxed);
+                    // With it goes what we have done inside.
+                    self.lock.favourite.store(0, Ordering::Release);
                 }
                 self.lock.inside.store(false, Ordering::Release);
+            }
+            Some(_) if !self.plain && self.favourite != 0 => {
+                self.lock.favourite.store(self.favourite, Ordering::Release);
             }
             // Only now, so that a thread that calls itself doesn't get in a second time.
             Some(history)
@@ -391,6 +415,28 @@ mod model {
             };
             for _ in 0..3 {
                 *lock.lock() += 1;
+            }
+            other.join().unwrap();
+            assert_eq!(*lock.lock(), 4);
+        });
+    }
+
+    /// One thread becomes the favourite, and another visits the while.
+    #[test]
+    fn a_visitor_is_never_inside_with_the_favourite() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let lock = Arc::new(Biased::new(0));
+            let other = {
+                let lock = lock.clone();
+                thread::spawn(move || *lock.visit() += 1)
+            };
+            for _ in 0..2 {
+                *lock.lock() += 1;
+            }
+            while lock.favour(|count| *count += 1).is_none() {
+                *lock.lock() += 0;
             }
             other.join().unwrap();
             assert_eq!(*lock.lock(), 4);

@@ -263,3 +263,45 @@ pub fn fd_of_a_new_link() {
         context.term().expect("an end");
     }
 }
+
+/// Publishers that come are told at once what a listening subscriber wants, though nobody is using
+/// that. What its ZMQ_FD has told of before is still told.
+pub fn guests_are_welcomed() {
+    let library = Library::under_test();
+    let context = library.context();
+    for round in 0..50 {
+        let subscriber = context.socket(SUB);
+        let fd = subscriber.get(FD).expect("a descriptor");
+        let endpoint = subscriber.bind_any("tcp");
+        let subscribed = subscriber.set_bytes(SUBSCRIBE, b"A");
+        subscribed.expect("a subscription");
+        let is_readable = || {
+            let mut item = [PollItem {
+                socket: ptr::null_mut(),
+                fd,
+                events: POLLIN,
+                revents: 0,
+            }];
+            library.poll(&mut item, 10_000) == Ok(1)
+        };
+        let guest = || {
+            let publisher = context.socket(XPUB);
+            publisher.set(RCVTIMEO, 10_000).expect("an option");
+            publisher.connect(&endpoint).expect("connected");
+            let heard = publisher.recv(0);
+            assert_eq!(heard, Ok(b"\x01A".to_vec()), "round {round}");
+            publisher
+        };
+        let first = guest();
+        subscriber.get(EVENTS).expect("events");
+        first.send(b"A", 0).expect("sent");
+        assert!(is_readable(), "round {round}: something has come");
+        let second = guest();
+        assert!(is_readable(), "round {round}: and nobody has looked");
+        assert_eq!(subscriber.recv(0), Ok(b"A".to_vec()));
+        for socket in [first, second, subscriber] {
+            socket.close().expect("closed");
+        }
+    }
+    context.term().expect("ended");
+}

@@ -236,6 +236,9 @@ impl State {
             end.wants_everything = wants_everything;
             if let Some(owner) = &self.owner {
                 owner.inbox.push(Event::Attach(Box::new(end)));
+                if let Some(host) = &owner.host {
+                    reactor.introduce(host.clone());
+                }
             }
         }
         if let Some(ends) = &mut self.ends {
