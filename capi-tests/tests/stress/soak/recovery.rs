@@ -109,6 +109,9 @@ fn send(plan: &Plan, stage: &Stage, ledger: &Ledger, endpoint: &str) {
     ledger.finished(0, sent);
 }
 
+/// So long a request is given to be answered.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// REQ to a server that is killed: each request is repeated until it is answered.
 pub fn retry(plan: &Plan) {
     let stage = Stage::new(plan);
@@ -150,7 +153,7 @@ fn ask(plan: &Plan, stage: &Stage, ledger: &Ledger, endpoint: &str, sender: usiz
     for (option, value) in [
         (REQ_RELAXED, 1),
         (REQ_CORRELATE, 1),
-        (RCVTIMEO, 200),
+        (RCVTIMEO, PATIENCE.as_millis() as i32),
         (LINGER, 0),
     ] {
         again(|| client.set(option, value)).expect("an option");
@@ -166,8 +169,16 @@ fn ask(plan: &Plan, stage: &Stage, ledger: &Ledger, endpoint: &str, sender: usiz
         watch::doing("asks until it is answered", id.number);
         let reply = loop {
             message::send(plan, client, None, id, 0).expect("a request");
-            match again(|| client.recv_all(0)) {
-                Err(Errno(libc::EAGAIN)) => {}
+            // Each wait that is interrupted has all of its time again.
+            let asked = Instant::now();
+            let reply = loop {
+                match client.recv_all(0) {
+                    Err(Errno(libc::EINTR)) if asked.elapsed() < PATIENCE => {}
+                    reply => break reply,
+                }
+            };
+            match reply {
+                Err(Errno(libc::EAGAIN | libc::EINTR)) => {}
                 reply => break reply.expect("a reply"),
             }
         };
