@@ -1,9 +1,9 @@
 //! A compact map from topics to numbers, which finds those that a message starts with.
 //!
-//! A hash table of whole topics. A message is looked up once for each length that any topic has,
-//! shortest first, with all the hashes from one pass over its beginning. So a lookup costs as much
-//! as there are lengths in use, not as topics have bytes, and for each one or two jumps into
-//! memory. The table has four bytes for each place, to be small enough for a cache; a topic of up
+//! A hash table of whole topics. A message is looked up once for each length that any topic has
+//! that starts with the same byte, shortest first, with all the hashes from one pass over its
+//! beginning. So a lookup costs as much as there are lengths in use, not as topics have bytes, and
+//! for each one or two jumps into memory. The table has four bytes for each place, to be small enough for a cache; a topic of up
 //! to eleven bytes takes twenty in a list beside it, and topics that come together stand together.
 
 use super::hash::{Keys, Prefixes};
@@ -91,14 +91,18 @@ pub struct Topics {
     /// The topics that don't fit into an entry, and how much of that isn't used any more.
     bytes: Vec<u8>,
     waste: usize,
-    /// The sizes that topics have, and how many have them, by size.
-    sizes: Vec<(usize, u32)>,
-    /// How many topics start with each byte, once there are enough sizes for it to matter.
-    firsts: Option<Box<[u32; 256]>>,
+    /// The entry of the empty topic, if that is there.
+    empty: Option<u32>,
+    /// The other topics' first bytes, in order.
+    initials: Vec<Initial>,
 }
 
-/// With more sizes it pays off to look at the first byte before all.
-const SIZES_MAX: usize = 4;
+/// A byte that topics start with.
+struct Initial {
+    byte: u8,
+    /// The sizes that these topics have, and how many have them, by size.
+    sizes: Vec<(usize, u32)>,
+}
 
 /// Makes room for more by a quarter rather than by doubling, once that is a lot.
 fn make_room<T>(items: &mut Vec<T>, more: usize) {
@@ -207,7 +211,7 @@ impl Topics {
         self.len += 1;
         self.used += usize::from(self.table[vacant] == FREE);
         self.table[vacant] = self.item(hash, i);
-        self.count(topic.len(), topic.first().copied(), true);
+        self.count(i, true);
         Some((&mut self.entries[i].value, true))
     }
 
@@ -234,30 +238,32 @@ impl Topics {
         self.used = self.len;
     }
 
-    fn count(&mut self, size: usize, first: Option<u8>, added: bool) {
-        match self.sizes.binary_search_by_key(&size, |&(size, _)| size) {
-            Ok(i) if added => self.sizes[i].1 += 1,
+    /// Notes that the topic of an entry was added, or is being removed.
+    fn count(&mut self, i: usize, added: bool) {
+        let topic = self.entries[i].topic(&self.bytes);
+        let (Some(&byte), size) = (topic.first(), topic.len()) else {
+            self.empty = added.then_some(i as u32);
+            return;
+        };
+        let found = self.initials.binary_search_by_key(&byte, |i| i.byte);
+        let place = found.unwrap_or_else(|place| {
+            let sizes = Vec::new();
+            self.initials.insert(place, Initial { byte, sizes });
+            place
+        });
+        let sizes = &mut self.initials[place].sizes;
+        match sizes.binary_search_by_key(&size, |&(size, _)| size) {
+            Ok(i) if added => sizes[i].1 += 1,
             Ok(i) => {
-                self.sizes[i].1 -= 1;
-                if self.sizes[i].1 == 0 {
-                    self.sizes.remove(i);
+                sizes[i].1 -= 1;
+                if sizes[i].1 == 0 {
+                    sizes.remove(i);
                 }
             }
-            Err(i) => self.sizes.insert(i, (size, 1)),
+            Err(i) => sizes.insert(i, (size, 1)),
         }
-        if let Some(firsts) = &mut self.firsts {
-            if let Some(first) = first {
-                let count = &mut firsts[usize::from(first)];
-                *count = if added { *count + 1 } else { *count - 1 };
-            }
-        } else if self.sizes.len() > SIZES_MAX {
-            let mut firsts = Box::new([0; 256]);
-            for (topic, _) in self.iter() {
-                if let Some(&first) = topic.first() {
-                    firsts[usize::from(first)] += 1;
-                }
-            }
-            self.firsts = Some(firsts);
+        if sizes.is_empty() {
+            self.initials.remove(place);
         }
     }
 
@@ -271,11 +277,9 @@ impl Topics {
 
     fn remove_at(&mut self, mut place: usize) {
         let i = self.entry_of(self.table[place]);
-        let topic = self.entries[i].topic(&self.bytes);
-        let (size, first) = (topic.len(), topic.first().copied());
-        self.count(size, first, false);
-        if size > INLINE_MAX {
-            self.waste += size;
+        self.count(i, false);
+        if self.entries[i].size == OUTSIDE {
+            self.waste += self.entries[i].outside().1;
         }
         if self.len == self.entries.len() {
             self.free = END;
@@ -303,6 +307,10 @@ impl Topics {
         if self.entries.len() > 64 && self.len < self.entries.len() / 8 {
             self.entries.retain(|entry| entry.size != EMPTY);
             self.entries.shrink_to_fit();
+            if self.empty.is_some() {
+                let empty = self.entries.iter().position(|entry| entry.size == 0);
+                self.empty = empty.map(|i| i as u32);
+            }
             self.rebuild();
         }
         if self.waste > 4096 && self.waste > self.bytes.len() / 2 {
@@ -321,13 +329,20 @@ impl Topics {
     /// until that returns false. False if it did.
     #[inline]
     pub fn prefixes_of(&self, message: &[u8], mut found: impl FnMut(u32) -> bool) -> bool {
-        let mut prefixes = Prefixes::new(&self.keys, message);
-        let longest = match (&self.firsts, message.first()) {
-            (Some(firsts), Some(&first)) if firsts[usize::from(first)] == 0 => 0,
-            _ => message.len(),
+        if let Some(i) = self.empty
+            && !found(self.entries[i as usize].value)
+        {
+            return false;
+        }
+        let Some(byte) = message.first() else {
+            return true;
         };
-        for &(size, _) in &self.sizes {
-            if size > longest {
+        let Ok(place) = self.initials.binary_search_by_key(byte, |i| i.byte) else {
+            return true;
+        };
+        let mut prefixes = Prefixes::new(&self.keys, message);
+        for &(size, _) in &self.initials[place].sizes {
+            if size > message.len() {
                 break;
             }
             let hash = (prefixes.hash(size) >> 32) as u32;
@@ -379,7 +394,11 @@ impl Topics {
         self.entries.capacity() * size_of::<Entry>()
             + self.table.capacity() * size_of::<u32>()
             + self.bytes.capacity()
-            + self.sizes.capacity() * size_of::<(usize, u32)>()
+            + self
+                .initials
+                .iter()
+                .map(|i| size_of::<Initial>() + i.sizes.capacity() * size_of::<(usize, u32)>())
+                .sum::<usize>()
     }
 }
 
