@@ -7,6 +7,9 @@ use crate::{
     pipe::{PipeId, SHARED_MIN},
 };
 
+/// While one pipe is written to, the processor fetches what the one so many places on will need.
+const AHEAD: usize = 8;
+
 /// Gives a message to all pipes, or to those that it matches. The pipes stand in this order:
 /// *matching*, the other *active* ones, the other *eligible* ones (which have room, but not for
 /// the rest of a message that began without them), and those without room.
@@ -122,12 +125,14 @@ impl Distributor {
             _ if part.bytes().len() < SHARED_MIN => {
                 let bytes = part.bytes();
                 self.write_to_each(|this, place| {
+                    this.prefetch(place + AHEAD, pipes, bytes.len());
                     this.write(place, pipes, more, &mut Source::Bytes(bytes));
                 });
             }
             _ => {
                 let mut whole = part.take()?;
                 self.write_to_each(|this, place| {
+                    this.prefetch(place + AHEAD, pipes, 0);
                     match Source::Message(&mut whole).share() {
                         Ok(mut copy) => {
                             this.write(place, pipes, more, &mut Source::Message(&mut copy));
@@ -153,6 +158,13 @@ impl Distributor {
             write(self, place);
             // One that has failed has changed places with one that is still to come.
             place += usize::from(self.matching == before);
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, place: usize, pipes: &Pipes, size: usize) {
+        if let Some(end) = self.ring.get(place).and_then(|id| pipes.get(id)) {
+            end.prefetch(size);
         }
     }
 

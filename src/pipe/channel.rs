@@ -148,6 +148,12 @@ impl Tx {
         self.written += messages;
     }
 
+    /// Has the processor fetch what a part of so many bytes will be written to.
+    #[inline]
+    pub fn prefetch(&self, size: usize) {
+        self.queue.prefetch(HEAD_MAX + size);
+    }
+
     /// Writes a part, and publishes what is a whole message with it. A message is begun only if
     /// there is [`Tx::has_room`]. True if the reader sleeps, and is to be woken. ENOMEM.
     #[inline(always)]

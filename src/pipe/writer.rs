@@ -11,7 +11,7 @@ use super::{
     record::{self, Peer},
     segment::{Link, Segment},
 };
-use crate::{error::Result, message::Message};
+use crate::{error::Result, memory, message::Message};
 
 const SEGMENT_MIN: usize = 256;
 /// Segments grow up to this with the traffic. Two of them are kept per queue at the most.
@@ -111,6 +111,23 @@ impl Writer {
     #[inline]
     pub unsafe fn fill(&mut self, size: usize) {
         self.filled += size;
+    }
+
+    /// Has the processor fetch what the next record of so many bytes is written to: what other
+    /// processors have read last, mostly.
+    #[inline]
+    pub fn prefetch(&self, size: usize) {
+        memory::prefetch(ptr::from_ref(&self.shared.bytes).cast());
+        if let Some(segment) = self.segment
+            && self.size - self.filled >= size
+        {
+            // SAFETY: alive, and within its capacity.
+            let to = unsafe { Segment::at(segment, self.filled) };
+            for line in (0..size).step_by(64) {
+                memory::prefetch(to.wrapping_add(line));
+            }
+            memory::prefetch(to.wrapping_add(size));
+        }
     }
 
     /// What is staged.
