@@ -27,12 +27,14 @@ use crate::{
     message::{Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{Pattern, PatternOptions, Pipes, pattern},
-    pipe::{End, Event, Far, Inbox, PipeId},
+    pipe::{End, Event, Far, Haste, Inbox, PipeId},
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
-/// than at once from the sender's thread.
+/// than at once from the sender's thread; ..
 const EAGER_MAX: usize = 4;
+/// .. and with more than this, so do answers.
+const ANSWER_MAX: usize = 64;
 
 /// What an endpoint has become.
 enum Link {
@@ -188,7 +190,7 @@ impl Socket {
         let (local, everything) = (end.is_local, end.wants_everything);
         let id = self.pipes.insert(end);
         if let Some(end) = self.pipes.get_mut(id) {
-            end.siblings = 0;
+            end.haste = Haste::None;
             end.lossy = is_lossy(&self.options);
         }
         // The far end has to know the name before the pattern reads: having found the pipe empty,
@@ -198,19 +200,22 @@ impl Socket {
         if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
-        self.tell_siblings();
+        self.tell_haste();
         id
     }
 
-    /// Lets the pipes know how many they are, as long as that matters.
-    fn tell_siblings(&mut self) {
-        let siblings = self.pipes.len();
-        if siblings <= EAGER_MAX {
-            self.pipes
-                .iter_mut()
-                .for_each(|(_, end)| end.siblings = siblings);
-        } else if siblings == EAGER_MAX + 1 {
-            self.pipes.iter_mut().for_each(|(_, end)| end.siblings = 0);
+    /// Lets the pipes know when to be written to at once, which is a matter of how many they are.
+    fn tell_haste(&mut self) {
+        let pipes = self.pipes.len();
+        let haste = match self.options.socket_type {
+            _ if pipes <= EAGER_MAX => Haste::Few(pipes as u32),
+            // Who is answered may well be waiting.
+            SocketType::Router | SocketType::Rep if pipes <= ANSWER_MAX => Haste::Answers,
+            _ => Haste::None,
+        };
+        // With more, all have been told.
+        if pipes <= ANSWER_MAX + 1 {
+            self.pipes.iter_mut().for_each(|(_, end)| end.haste = haste);
         }
     }
 
@@ -242,7 +247,7 @@ impl Socket {
         let end = self.pipes.remove(id);
         self.links
             .retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
-        self.tell_siblings();
+        self.tell_haste();
         end
     }
 

@@ -7,9 +7,10 @@ use std::{
 
 use super::{
     Owner, ipc,
+    poller::Interest,
     session::Session,
     tcp,
-    thread::{Command, Interest, Io, Reactor},
+    thread::{Command, Io, Reactor},
 };
 use crate::{
     consts,
@@ -98,7 +99,7 @@ impl Listener {
         let mut state = self.state();
         let Some(fd) = state.fd.take() else { return };
         if state.token.is_some() {
-            self.io.unwatch(&fd);
+            self.io.poller.unwatch(&fd);
         }
         let number = fd.as_raw_fd();
         drop(fd);
@@ -126,7 +127,7 @@ impl Listener {
         let mut state = self.state();
         state.token = Some(token);
         if let Some(fd) = &state.fd {
-            let _ = reactor.io().watch(
+            let _ = reactor.io().poller.watch(
                 fd,
                 token,
                 Interest {

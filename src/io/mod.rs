@@ -11,6 +11,7 @@
 pub mod engine;
 mod ipc;
 mod listener;
+mod poller;
 pub mod resolve;
 mod session;
 mod socket;

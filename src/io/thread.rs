@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -16,11 +15,11 @@ use std::{
 };
 
 use crossbeam_queue::SegQueue;
-use polling::{Event, Events, PollMode, Poller};
 
 use super::{
     Host,
     listener::Listener,
+    poller::{Poller, Ready},
     resolve::Resolved,
     session::{Alarm, Session},
 };
@@ -55,7 +54,7 @@ pub enum Command {
 
 /// An I/O thread, as others see it.
 pub struct Io {
-    poller: Poller,
+    pub(super) poller: Poller,
     commands: SegQueue<Command>,
     notified: AtomicBool,
     /// The thread has ended, and carries out nothing any more.
@@ -82,8 +81,7 @@ impl Io {
             return self.drop_commands();
         }
         if !self.notified.swap(true, Ordering::SeqCst) {
-            // It can fail only if the poller's descriptor is gone, and then so is the thread.
-            let _ = self.poller.notify();
+            self.poller.notify();
         }
     }
 
@@ -106,64 +104,6 @@ impl Io {
     /// Another session or listener is going to be served.
     pub fn add_load(&self) {
         self.load.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Waits for a descriptor from now on, for what the interest says. Never with none: the
-    /// system would go on to tell of hang-ups.
-    pub(super) fn watch(&self, fd: &OwnedFd, token: usize, interest: Interest) -> Result<()> {
-        let event = Event::new(token, interest.read, interest.write);
-        // SAFETY: who watches a descriptor also ends that before closing it.
-        Ok(unsafe { self.poller.add_with_mode(fd, event, PollMode::Level) }?)
-    }
-
-    /// Changes for what it waits.
-    pub(super) fn rewatch(
-        &self,
-        fd: BorrowedFd,
-        token: usize,
-        old: Interest,
-        new: Interest,
-    ) -> Result<()> {
-        let event = Event::new(token, new.read, new.write);
-        match (old.any(), new.any()) {
-            _ if old == new => {}
-            (true, true) => self.poller.modify_with_mode(fd, event, PollMode::Level)?,
-            (true, false) => self.poller.delete(fd)?,
-            // SAFETY: as above.
-            (false, true) => unsafe { self.poller.add_with_mode(&fd, event, PollMode::Level) }?,
-            (false, false) => {}
-        }
-        Ok(())
-    }
-
-    /// Ceases to wait for a descriptor.
-    pub(super) fn unwatch(&self, fd: &OwnedFd) {
-        let _ = self.poller.delete(fd.as_fd());
-    }
-}
-
-/// For what a descriptor is watched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Interest {
-    /// Something to read.
-    pub read: bool,
-    /// Room to write.
-    pub write: bool,
-}
-
-impl Interest {
-    pub const READ: Interest = Interest {
-        read: true,
-        write: false,
-    };
-    pub const WRITE: Interest = Interest {
-        read: false,
-        write: true,
-    };
-
-    /// Whether it is for anything.
-    pub fn any(self) -> bool {
-        self.read || self.write
     }
 }
 
@@ -221,27 +161,20 @@ impl Reactor {
     }
 
     fn run(&mut self) {
-        let mut events = Events::new();
+        let mut ready = Ready::new();
         hold_wakes();
         loop {
-            events.clear();
             let deadline = self.timers.first_key_value().map(|(id, _)| id.0);
-            let waited = match deadline {
-                Some(deadline) => self.io.poller.wait_deadline(&mut events, deadline),
-                None => self.io.poller.wait(&mut events, None),
-            };
-            if waited.is_err() {
+            if self.io.poller.wait(&mut ready, deadline).is_err() {
                 // Only a lack of memory is known to do this; it must not make the thread spin.
                 std::thread::sleep(Duration::from_millis(1));
             }
-            for event in events.iter() {
-                let Some(Some(entry)) = self.entries.get(event.key).cloned() else {
+            for (token, ready) in ready.iter() {
+                let Some(Some(entry)) = self.entries.get(token).cloned() else {
                     continue;
                 };
                 self.protect(entry, |entry, reactor| match entry {
-                    Entry::Session(session) => {
-                        session.on_ready(reactor, event.readable, event.writable)
-                    }
+                    Entry::Session(session) => session.on_ready(reactor, ready.read, ready.write),
                     Entry::Listener(listener) => listener.on_ready(reactor),
                 });
             }

@@ -3,8 +3,8 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::{
+    poller::Interest,
     socket::{self, Moved},
-    thread::Interest,
 };
 use crate::{
     endpoint::{Side, TcpEndpoint},

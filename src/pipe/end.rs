@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Ends, Far,
+    Ends, Far, Haste,
     inbox::{Door, PipeId},
     record::{Flags, Peer, Record},
 };
@@ -38,9 +38,8 @@ pub struct End {
     /// The peer that what is read comes from, and what is told of it with each message.
     pub peer: Arc<Peer>,
     metadata: Stock,
-    /// How many pipes the socket has, if they are few enough for the writer to deliver by itself
-    /// what it writes; else zero.
-    pub siblings: usize,
+    /// When the writer delivers by itself what it writes.
+    pub haste: Haste,
     /// For inproc: the far socket's high-water marks, for sending and for receiving.
     pub far_limits: Option<(i32, i32)>,
     /// For an accepted connection: the listener's name, the very one.
@@ -73,7 +72,7 @@ impl End {
             door,
             peer: Arc::default(),
             metadata: Stock::default(),
-            siblings: 1,
+            haste: Haste::Few(1),
             far_limits: None,
             origin: None,
             is_local: false,
@@ -116,7 +115,7 @@ impl End {
     pub fn send_peer(&mut self, peer: Arc<Peer>) {
         let tx = &mut self.ends.tx;
         if tx.queue().peer(peer).is_ok() && tx.publish() {
-            self.far.readable(1);
+            self.far.readable(Haste::Few(1));
         }
     }
 
@@ -209,11 +208,18 @@ impl End {
         Ok(())
     }
 
+    /// Says that a part of so many bytes is going to be written soon. With many pipes in turn that
+    /// saves a good part of the time.
+    #[inline]
+    pub fn prefetch(&self, size: usize) {
+        self.ends.tx.prefetch(size);
+    }
+
     /// Tells the far end that there is something to read.
     #[cold]
     fn tell(&mut self) {
         match self.corked {
-            Cork::Out => self.far.readable(self.siblings),
+            Cork::Out => self.far.readable(self.haste),
             Cork::In | Cork::Full => self.corked = Cork::Full,
         }
     }
@@ -230,7 +236,7 @@ impl End {
             Flags::CANCEL
         };
         if self.ends.tx.send(flags, &mut Source::Bytes(topic))? {
-            self.far.readable(self.siblings);
+            self.far.readable(self.haste);
         }
         Ok(())
     }

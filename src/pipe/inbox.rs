@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{End, Far, Parker, Signal};
+use super::{End, Far, Haste, Parker, Signal};
 use crate::error::Result;
 
 /// Names a pipe within a socket, and none that took its place later.
@@ -202,7 +202,7 @@ impl Door {
 }
 
 impl Far for Door {
-    fn readable(&self, _: usize) {
+    fn readable(&self, _: Haste) {
         self.push(Event::Readable);
     }
 

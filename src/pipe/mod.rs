@@ -35,14 +35,25 @@ pub use self::{
     writer::{Placeholder, SEGMENT_MAX},
 };
 
+/// When a writer delivers by itself what it writes, rather than leaves it to an I/O thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Unless messages follow each other fast. So many pipes, this one included, are written to
+    /// alike.
+    Few(u32),
+    /// If something has come from the peer since it last did so.
+    Answers,
+    /// Never.
+    None,
+}
+
 /// Who is at the far end of a pipe, as this end tells it what it has done.
 pub trait Far: Send + Sync {
-    /// There is something to read where there was nothing. `siblings`: so many pipes, this one
-    /// included, are written to alike; zero: too many for the writer to deliver by itself.
-    fn readable(&self, siblings: usize);
+    /// There is something to read where there was nothing.
+    fn readable(&self, haste: Haste);
     /// As `readable`, when there is no more to come for now: by the writer itself, if possible.
     fn deliver(&self) {
-        self.readable(1);
+        self.readable(Haste::Few(1));
     }
     /// There is room to write where there was none.
     fn writable(&self);

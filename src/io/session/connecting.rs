@@ -62,7 +62,7 @@ impl State {
             write: true,
         };
         if let Some(token) = self.token
-            && reactor.io().watch(&fd, token, interest).is_ok()
+            && reactor.io().poller.watch(&fd, token, interest).is_ok()
         {
             self.interest = interest;
         }

@@ -4,14 +4,20 @@ use super::*;
 
 /// What the socket's threads do with a session.
 impl Far for Session {
-    fn readable(&self, siblings: usize) {
-        if siblings > 0
+    fn readable(&self, haste: Haste) {
+        if haste != Haste::None
             && let Some(mut state) = self.try_state()
         {
-            let gap = BURST_GAP * siblings as u32;
-            let burst =
-                !state.heard && state.written.is_some_and(|written| written.elapsed() < gap);
-            if !burst && state.is_drivable() {
+            let in_time = |pipes| {
+                let gap = BURST_GAP * pipes;
+                state.written.is_none_or(|written| written.elapsed() >= gap)
+            };
+            let at_once = match haste {
+                Haste::Few(pipes) => state.heard || in_time(pipes),
+                Haste::Answers => state.heard,
+                Haste::None => false,
+            };
+            if at_once && state.is_drivable() {
                 state.write_at_once(self);
                 return;
             }

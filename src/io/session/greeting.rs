@@ -248,7 +248,7 @@ impl State {
                 .peer(Arc::new(peer))
                 .and_then(|()| engine.take_in(&mut ends.tx, rest));
             if ends.tx.publish() {
-                self.door.readable(1);
+                self.door.readable(Haste::Few(1));
             }
             if let Err(error) = taken {
                 self.failed = Some(error);
@@ -275,7 +275,7 @@ impl State {
             // Without memory for it there is nobody to be told of that.
             let _ = ends.tx.write(0, &mut Source::Bytes(&[]));
             if ends.tx.publish() {
-                self.door.readable(1);
+                self.door.readable(Haste::Few(1));
             }
         }
     }

@@ -37,10 +37,11 @@ use super::{
     Owner, depths,
     engine::{Engine, READ_TURNS, Read, Speech, Written},
     ipc,
+    poller::Interest,
     resolve::Resolved,
     socket::{self, Moved},
     tcp,
-    thread::{Command, Interest, Io, Reactor, TimerId, with_signals_blocked},
+    thread::{Command, Io, Reactor, TimerId, with_signals_blocked},
     tunnel::{self, Tunnel},
 };
 use crate::{
@@ -49,7 +50,7 @@ use crate::{
     error::{Error, Result},
     message::{Metadata, MetadataRef, Source},
     options::{Mechanism, Options, SocketType},
-    pipe::{self, Door, End, Ends, Event, Far, Peer},
+    pipe::{self, Door, End, Ends, Event, Far, Haste, Peer},
     zmtp::{
         self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version, curve::ClientKeys,
     },

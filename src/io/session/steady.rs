@@ -67,7 +67,7 @@ impl State {
         let (result, wake) = engine.read(&mut ends.tx);
         self.heard |= ends.tx.written() != before;
         if wake {
-            self.door.readable(1);
+            self.door.readable(Haste::Few(1));
         }
         match result {
             Ok(read) => {
@@ -155,7 +155,11 @@ impl State {
             _ => return,
         };
         if let Some(token) = self.token
-            && session.io.rewatch(fd, token, self.interest, wanted).is_ok()
+            && session
+                .io
+                .poller
+                .rewatch(fd, token, self.interest, wanted)
+                .is_ok()
         {
             self.interest = wanted;
         }
@@ -163,7 +167,7 @@ impl State {
 
     pub(super) fn unwatch(&mut self, reactor: &mut Reactor, fd: &OwnedFd) {
         if std::mem::take(&mut self.interest).any() {
-            reactor.io().unwatch(fd);
+            reactor.io().poller.unwatch(fd);
         }
     }
 

@@ -13,7 +13,7 @@ use super::{Phase, Session, State};
 use crate::{
     io::thread::{Command, Reactor},
     message::{Message, Sink, Source, drop_later},
-    pipe::{End, Far},
+    pipe::{End, Far, Haste},
     zmtp::{
         Handshake,
         zap::{Reply, Request},
@@ -24,7 +24,7 @@ use crate::{
 struct Asker(Weak<Session>);
 
 impl Far for Asker {
-    fn readable(&self, _: usize) {
+    fn readable(&self, _: Haste) {
         if let Some(session) = self.0.upgrade() {
             session.io.push(Command::Zap(session.clone()));
         }

@@ -9,13 +9,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::message::Message;
-use crate::pipe::{Door, End, Ends, Far, Flags, Inbox, Peer, Record};
+use crate::pipe::{Door, End, Ends, Far, Flags, Haste, Inbox, Peer, Record};
 
 /// A far end that is looked at rather than woken.
 struct Silent;
 
 impl Far for Silent {
-    fn readable(&self, _: usize) {}
+    fn readable(&self, _: Haste) {}
     fn writable(&self) {}
     fn closed(&self, _: Option<Duration>) {}
 }
