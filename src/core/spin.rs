@@ -15,7 +15,9 @@ const MIN: Duration = Duration::from_micros(10);
 /// Between two tries the processor is offered to others. If it takes so long to get it back,
 /// there are more threads at work than processors, and trying is at their expense.
 const CROWDED: Duration = Duration::from_micros(30);
-/// Then so many waits go by before it is tried again; each time twice as many, up to the second.
+/// But it may take long by chance, once in so many waits.
+const CHANCE: u32 = 64;
+/// Else so many waits go by before it is tried again; each time twice as many, up to the second.
 const PENALTY: u32 = 32;
 const PENALTY_MAX: u32 = 16 * 1024;
 
@@ -23,6 +25,8 @@ const PENALTY_MAX: u32 = 16 * 1024;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spin {
     budget: Duration,
+    /// Waits to go by until a long one is by chance again.
+    suspicion: u32,
     /// Waits to go by until it is tried again, and how many those were last time.
     penalty: u32,
     last_penalty: u32,
@@ -39,7 +43,10 @@ impl Spin {
             return false;
         }
         std::thread::yield_now();
-        if began.elapsed() - waited > CROWDED {
+        if began.elapsed() - waited <= CROWDED {
+            return true;
+        }
+        if std::mem::replace(&mut self.suspicion, CHANCE) > 0 {
             self.budget = Duration::ZERO;
             self.penalty = (2 * self.last_penalty).clamp(PENALTY, PENALTY_MAX);
             self.last_penalty = self.penalty;
@@ -53,6 +60,7 @@ impl Spin {
             self.penalty -= 1;
             return;
         }
+        self.suspicion = self.suspicion.saturating_sub(1);
         let waited = began.elapsed();
         if waited < self.budget {
             // It was worth it.
