@@ -186,9 +186,16 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
     );
     let mut loans = Loans::default();
     let mut is_over = false;
+    let mut has_read = false;
     loop {
-        drive(&socket);
-        let mut result = receive_now(&mut socket, sink, !is_over);
+        let mut result = Err(Error::EAGAIN);
+        if std::mem::take(&mut has_read) {
+            result = receive_now(&mut socket, sink, true);
+        }
+        if result == Err(Error::EAGAIN) {
+            drive(&socket);
+            result = receive_now(&mut socket, sink, !is_over);
+        }
         if result == Err(Error::EAGAIN) && !is_over {
             // Only now: what has come already needs no loan.
             loans.renew(&socket);
@@ -203,6 +210,8 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
         }
         socket = Waiter::wait(socket, &mut loans, deadline)?;
         is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        // As far as the descriptors had something when the sleep ended.
+        has_read = true;
     }
 }
 

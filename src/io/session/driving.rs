@@ -83,11 +83,12 @@ impl Far for Session {
             return None;
         };
         let fd = engine.fd();
-        let soon = state
-            .loan
-            .returned
-            .is_some_and(|returned| returned.elapsed() < Loan::SOON);
+        let now = Instant::now();
         let loan = &mut state.loan;
+        let soon = loan
+            .returned
+            .is_some_and(|returned| now - returned < Loan::SOON);
+        loan.lent = Some(now);
         loan.streak = if soon {
             loan.streak.saturating_add(1)
         } else {
@@ -102,7 +103,11 @@ impl Far for Session {
         let mut state = self.state();
         let loan = &mut state.loan;
         loan.waiting = loan.waiting.saturating_sub(1);
-        loan.returned = Some(Instant::now());
+        let now = Instant::now();
+        loan.returned = Some(now);
+        if loan.lent.is_some_and(|lent| now - lent > Loan::PERIOD) {
+            loan.streak = 0;
+        }
         loan.kept = loan.streak >= Loan::STREAK;
         if loan.kept && loan.alarm.is_none() {
             // The I/O thread sets the alarm, once; or takes the descriptor back.

@@ -166,13 +166,14 @@ struct State {
 struct Loan {
     /// So many threads wait on the descriptor.
     waiting: u32,
-    /// So many times in a row it was asked for again soon.
+    /// So many times in a row it was asked for again soon, and came back before the alarm.
     streak: u32,
     /// It is kept when nobody waits.
     kept: bool,
     /// It was used since the alarm was set.
     used: bool,
     alarm: Option<TimerId>,
+    lent: Option<Instant>,
     returned: Option<Instant>,
 }
 
