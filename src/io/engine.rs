@@ -12,6 +12,7 @@
 
 mod coded;
 mod commands;
+mod writing;
 
 use std::{
     cell::RefCell,
@@ -23,7 +24,7 @@ use super::socket::{self, Moved};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
-    pipe::{Batch, Flags, Gathered, HEAD_MAX, Placeholder, REFERENCE_MIN, Record, Rx, Tx},
+    pipe::{Batch, Flags, HEAD_MAX, Placeholder, REFERENCE_MIN, Tx},
     zmtp::{self, Codec, Command, Header, Limit, Version, frame},
 };
 
@@ -201,117 +202,6 @@ impl Engine {
             Speech::Plain => Codec::Clear.encode_command(command, &mut self.out),
             Speech::Bare => {}
         }
-    }
-
-    // -- writing -------------------------------------------------------------------------------
-
-    /// Writes what is in the pipe, as far as the descriptor takes it. The second: the pipe's
-    /// writer was out of credit, and is to be told that it has some.
-    ///
-    /// `hold`: the duty to write is kept even if there is nothing, and nobody will wake us.
-    pub fn write(&mut self, rx: &mut Rx, hold: bool) -> Result<(Written, bool)> {
-        let (mut credit, mut turn) = (false, 0);
-        let written = SCRATCH_PAD.with_borrow_mut(|scratch| {
-            loop {
-                if self.has_out() && !rx.queue().is_partial() {
-                    match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
-                        Moved::Bytes(bytes) => self.out_at += bytes,
-                        Moved::Blocked | Moved::End => return Ok(Written::Blocked),
-                    }
-                    if self.has_out() {
-                        continue;
-                    }
-                    self.out.clear();
-                    self.out_at = 0;
-                    if self.out.capacity() > 1024 {
-                        scratch.out = std::mem::take(&mut self.out);
-                        scratch.out.shrink_to(ENCODE_KEEP);
-                    }
-                }
-                let limit = if self.has_out() { 1 } else { WRITE_MAX };
-                let gathered = match self.speech {
-                    Speech::Plain => rx.queue().gather(&mut scratch.batch, limit),
-                    _ if rx.queue().has_records() => Gathered::Special,
-                    _ => Gathered::Nothing,
-                };
-                match gathered {
-                    Gathered::Some => {
-                        let batch = &scratch.batch;
-                        // SAFETY: gathered from the pipe, where it stays until it is sent.
-                        let moved = unsafe { socket::send(self.fd(), batch.pieces()) }?;
-                        let Moved::Bytes(bytes) = moved else {
-                            return Ok(Written::Blocked);
-                        };
-                        let messages = rx.queue().sent(bytes, batch);
-                        rx.count(messages);
-                        self.sent += bytes;
-                        credit |= rx.credit();
-                        turn += bytes;
-                        if bytes < batch.bytes {
-                            return Ok(Written::Blocked);
-                        }
-                        if turn > TURN_MAX {
-                            return Ok(Written::More);
-                        }
-                    }
-                    Gathered::Special => {
-                        if self.out.is_empty() {
-                            std::mem::swap(&mut self.out, &mut scratch.out);
-                        }
-                        self.encode(rx);
-                        credit |= rx.credit();
-                        turn += self.out.len();
-                        if turn > TURN_MAX {
-                            return Ok(Written::More);
-                        }
-                    }
-                    Gathered::Nothing if rx.is_at_end() => return Ok(Written::End),
-                    Gathered::Nothing if hold || rx.sleep() => return Ok(Written::All),
-                    Gathered::Nothing => {}
-                }
-            }
-        });
-        written.map(|written| (written, credit))
-    }
-
-    /// Encodes records that don't go over the wire as they are.
-    fn encode(&mut self, rx: &mut Rx) {
-        while self.out.len() < ENCODE_MAX {
-            if matches!(self.speech, Speech::Plain) && !self.next_is_special(rx) {
-                break;
-            }
-            let Some(record) = rx.read() else { break };
-            let message;
-            let (flags, body) = match record {
-                Record::Frame(flags, body) => (flags, body),
-                Record::Message(flags, sent) => {
-                    message = sent;
-                    (flags, message.bytes())
-                }
-                Record::Peer(_) => continue,
-            };
-            let mut plain = Codec::Clear;
-            let codec = match &mut self.speech {
-                Speech::Bare => {
-                    self.out.extend_from_slice(body);
-                    continue;
-                }
-                Speech::Coded(codec) => codec,
-                Speech::Plain => &mut plain,
-            };
-            if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) {
-                let subscribe = flags.has(Flags::SUBSCRIBE);
-                codec.encode_subscription(self.version, subscribe, body, &mut self.out);
-            } else {
-                codec.encode(zmtp::Flags::more_if(flags.more()), &[body], &mut self.out);
-            }
-        }
-    }
-
-    fn next_is_special(&self, rx: &mut Rx) -> bool {
-        rx.queue()
-            .peek()
-            .is_some_and(|flags| !flags.is_wire() && !flags.has(Flags::REFERENCE))
     }
 
     // -- reading -------------------------------------------------------------------------------
