@@ -28,10 +28,24 @@ if [ -e "$rust/src/rust/library/Cargo.lock" ]; then
 else
     flags+=(-Cunsafe-allow-abi-mismatch=sanitizer)
     if [ "$sanitizer" = thread ]; then
-        name() { grep -aoh "_RNvM[A-Za-z0-9_]*5futex[A-Za-z0-9_]*$1\b" "$rust/$triple"/lib/libstd-*.rlib | sort -u; }
-        lock=$(name 5Mutex14lock_contended) call=$(name 4Once4call)
-        cc -c -fPIC -O1 "-DLOCK=\"$lock\"" "-DCALL=\"$call\"" -o "$out/locks.o" "$here/tsan/locks.c"
-        flags+=("-Clink-arg=$out/locks.o" "-Clink-arg=-Wl,--wrap=$lock,--wrap=$call")
+        # The linker's name of a function of the standard library's, by how it ends.
+        name() {
+            local part='(?:(?!_RNv)[A-Za-z0-9_])*?'
+            grep -aohP "_RNvM$part$1$part$2(?=[^A-Za-z0-9_]|_RN)" "$rust/$triple"/lib/libstd-*.rlib | sort -u
+        }
+        defines=() wraps=
+        wrap() {
+            local name
+            name=$(name "$2" "$3")
+            defines+=("-D$1=\"$name\"") wraps+=,--wrap=$name
+        }
+        wrap LOCK 5futex 5Mutex14lock_contended
+        wrap CALL 5futex 4Once4call
+        wrap WAIT 5futex 7Condvar4wait
+        wrap WAIT_TIMEOUT 5futex 7Condvar12wait_timeout
+        wrap END_THREAD 6scoped 29decrement_num_running_threads
+        cc -c -fPIC -O1 "${defines[@]}" -o "$out/locks.o" "$here/tsan/locks.c"
+        flags+=("-Clink-arg=$out/locks.o" "-Clink-arg=-Wl$wraps")
     fi
 fi
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_TARGET_DIR=$out RUSTFLAGS="${flags[*]}"
