@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capi_tests::api::{Context, Library, Socket, consts::*};
+use capi_tests::{
+    api::{Context, Library, Socket, consts::*},
+    process::patience,
+};
 
 use crate::factor;
 
@@ -146,7 +149,7 @@ pub fn endings() {
     thread::spawn(|| {}).join().expect("a thread");
     let alone = held().threads;
     // Until handles are used again, and the allocator has what it keeps.
-    (0..50).for_each(|_| live_and_end(library));
+    (0..50 * patience()).for_each(|_| live_and_end(library));
     let before = settled(alone);
     (0..200 * factor()).for_each(|_| live_and_end(library));
     let after = settled(alone);
