@@ -8,8 +8,8 @@ void __tsan_release(void *);
 
 void real_lock(void *mutex) __asm__("__real_" LOCK);
 void wrap_lock(void *mutex) __asm__("__wrap_" LOCK);
-void real_call(void *once, long b, void *c, void *d, void *e) __asm__("__real_" CALL);
-void wrap_call(void *once, long b, void *c, void *d, void *e) __asm__("__wrap_" CALL);
+void real_call(void *once, long b, void *data, void **vtable, void *place) __asm__("__real_" CALL);
+void wrap_call(void *once, long b, void *data, void **vtable, void *place) __asm__("__wrap_" CALL);
 void real_wait(void *condvar, void *mutex) __asm__("__real_" WAIT);
 void wrap_wait(void *condvar, void *mutex) __asm__("__wrap_" WAIT);
 long real_wait_timeout(void *condvar, void *mutex, long s, long ns) __asm__("__real_" WAIT_TIMEOUT);
@@ -23,10 +23,25 @@ void wrap_lock(void *mutex)
     __tsan_acquire(mutex);
 }
 
-void wrap_call(void *once, long b, void *c, void *d, void *e)
+/* What is to be done once, and then told of, before the others can see that it is done. */
+struct once {
+    void *data;
+    void (*call)(void *data, void *state);
+    void *once;
+};
+
+static void do_once(struct once *self, void *state)
 {
-    real_call(once, b, c, d, e);
-    __tsan_release(once);
+    self->call(self->data, state);
+    __tsan_release(self->once);
+}
+
+/* A closure comes as its data and its table: drop, size, alignment, FnOnce's function and FnMut's. */
+void wrap_call(void *once, long b, void *data, void **vtable, void *place)
+{
+    struct once self = { data, (void (*)(void *, void *))vtable[4], once };
+    void *mine[] = { NULL, (void *)sizeof self, (void *)sizeof(void *), NULL, (void *)do_once };
+    real_call(once, b, &self, mine, place);
     __tsan_acquire(once);
 }
 
