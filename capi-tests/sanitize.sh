@@ -44,8 +44,10 @@ else
         wrap WAIT 5futex 7Condvar4wait
         wrap WAIT_TIMEOUT 5futex 7Condvar12wait_timeout
         wrap END_THREAD 6scoped 29decrement_num_running_threads
-        cc -c -fPIC -O1 "${defines[@]}" -o "$out/locks.o" "$here/tsan/locks.c"
-        flags+=("-Clink-arg=$out/locks.o" "-Clink-arg=-Wl$wraps")
+        # Another name for another content, or nothing would be linked again.
+        read -r sum _ < <(cksum "$here/tsan/locks.c")
+        cc -c -fPIC -O1 "${defines[@]}" -o "$out/locks-$sum.o" "$here/tsan/locks.c"
+        flags+=("-Clink-arg=$out/locks-$sum.o" "-Clink-arg=-Wl$wraps")
     fi
 fi
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_TARGET_DIR=$out RUSTFLAGS="${flags[*]}"

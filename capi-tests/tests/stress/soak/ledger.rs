@@ -114,7 +114,7 @@ impl Ledger {
             if seen.0 != book.arrived {
                 seen = (book.arrived, Instant::now());
             }
-            if seen.1.elapsed() > watch::LIMIT {
+            if seen.1.elapsed() > watch::limit() {
                 watch::fail(&format!("no more has come: {book}\n{:?}", self.plan));
             }
             let pause = limit.unwrap_or(Duration::from_secs(1));

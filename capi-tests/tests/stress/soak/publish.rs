@@ -130,7 +130,7 @@ fn send(plan: &Plan, publisher: Socket, subscribers: &[Subscriber]) {
         };
         while greeting == 0 || !heard(greeting) && number == 0 {
             watch::idling("greets", greeting);
-            if began.elapsed() > watch::LIMIT {
+            if began.elapsed() > watch::limit() {
                 watch::fail(&format!("subscribers don't hear: {plan:?}"));
             }
             greeting += 1;

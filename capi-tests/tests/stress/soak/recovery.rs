@@ -86,7 +86,7 @@ fn send(plan: &Plan, stage: &Stage, ledger: &Ledger, endpoint: &str) {
             if missing.is_empty() {
                 break;
             }
-            if began.elapsed() > watch::LIMIT {
+            if began.elapsed() > watch::limit() {
                 watch::fail(&format!("{missing:?} don't arrive: {plan:?}"));
             }
             for number in missing {

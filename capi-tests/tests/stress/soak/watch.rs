@@ -8,9 +8,12 @@ use std::{
 };
 
 use crate::signals::{signal, this_thread};
+use capi_tests::process::patience;
 
 /// Longer than any wait takes on a machine that is busy.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub fn limit() -> Duration {
+    Duration::from_secs(20) * patience()
+}
 
 /// A thread that takes part, and what it is at.
 struct Post {
@@ -91,7 +94,7 @@ fn now(what: &'static str, number: u64, idle: bool) {
 pub fn look() {
     let late = |post: &&Arc<Post>| {
         let doing = lock(&post.doing);
-        !doing.idle && doing.since.elapsed() > LIMIT
+        !doing.idle && doing.since.elapsed() > limit()
     };
     let stuck = lock(&POSTS).iter().find(late).cloned();
     if let Some(post) = stuck {
