@@ -79,7 +79,20 @@ impl<T: Content> Slot<T> {
 
     /// Waits for its turn. ENOTRECOVERABLE if an earlier call has failed on a bug of ours.
     pub fn lock(&'static self) -> Result<Locked<T>> {
-        let guard = self.content.lock();
+        self.enter(self.content.lock())
+    }
+
+    /// Waits for its turn again, if the same thing is still there.
+    pub fn relock(&'static self, generation: u64) -> Result<Locked<T>> {
+        self.lock()?.if_still(generation)
+    }
+
+    /// As [`Slot::relock`], without anybody's ceasing to be the lock's favourite.
+    pub fn visit(&'static self, generation: u64) -> Result<Locked<T>> {
+        self.enter(self.content.visit())?.if_still(generation)
+    }
+
+    fn enter(&'static self, guard: Guard<'static, Option<T>>) -> Result<Locked<T>> {
         if self.content.is_poisoned() {
             return Err(Error::ENOTRECOVERABLE);
         }
@@ -87,24 +100,6 @@ impl<T: Content> Slot<T> {
             return Err(T::STALE);
         }
         Ok(Locked { slot: self, guard })
-    }
-
-    /// Waits for its turn again, if the same thing is still there.
-    pub fn relock(&'static self, generation: u64) -> Result<Locked<T>> {
-        let locked = self.lock()?;
-        if locked.generation() != generation {
-            return Err(T::STALE);
-        }
-        Ok(locked)
-    }
-
-    /// Waits for its turn, if the same thing is still there, and without anybody's ceasing to be
-    /// the lock's favourite.
-    pub fn visit(&'static self, generation: u64) -> Option<Locked<T>> {
-        let guard = self.content.visit();
-        let locked = Locked { slot: self, guard };
-        let is_there = locked.guard.is_some() && !self.content.is_poisoned();
-        (is_there && locked.generation() == generation).then_some(locked)
     }
 
     /// Takes the content out, whatever has happened to it.
@@ -139,6 +134,13 @@ impl<T: Content> Locked<T> {
     /// Which of those that have been in the slot this is.
     pub fn generation(&self) -> u64 {
         self.slot.generation.load(Ordering::Relaxed)
+    }
+
+    fn if_still(self, generation: u64) -> Result<Locked<T>> {
+        if self.generation() != generation {
+            return Err(T::STALE);
+        }
+        Ok(self)
     }
 }
 

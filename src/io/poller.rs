@@ -14,7 +14,7 @@ use polling::{Event, PollMode};
 
 use crate::{
     error::{Error, Result},
-    pipe::Signal,
+    pipe::{Signal, timespec},
 };
 
 /// For what a descriptor is watched.
@@ -106,10 +106,7 @@ impl Poller {
     pub fn wait(&self, ready: &mut Ready, deadline: Option<Instant>) -> Result<()> {
         ready.0.clear();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.map(|left| libc::timespec {
-            tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        });
+        let timeout = left.map(timespec);
         let fd = self.inner.as_raw_fd();
         let timeout = timeout
             .as_ref()

@@ -3,8 +3,9 @@
 //! A hash table of whole topics. A message is looked up once for each length that any topic has
 //! that starts with the same byte, shortest first, with all the hashes from one pass over its
 //! beginning. So a lookup costs as much as there are lengths in use, not as topics have bytes, and
-//! for each one or two jumps into memory. The table has four bytes for each place, to be small enough for a cache; a topic of up
-//! to eleven bytes takes twenty in a list beside it, and topics that come together stand together.
+//! for each one or two jumps into memory. The table has four bytes for each place, to be small
+//! enough for a cache; a topic of up to eleven bytes takes twenty in a list beside it, and topics
+//! that come together stand together.
 
 use super::hash::{Keys, Prefixes};
 

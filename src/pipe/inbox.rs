@@ -79,19 +79,9 @@ impl Inbox {
         self.pending.store(true, Ordering::Release);
         state.set_signal();
         // Who is woken may run at once, in our place, and would wait for the lock.
-        match &*state.waiters {
-            [] => {}
-            [waiter] => {
-                let waiter = waiter.clone();
-                drop(state);
-                waiter.unpark_soon();
-            }
-            waiters => {
-                let waiters = waiters.to_vec();
-                drop(state);
-                waiters.iter().for_each(Parker::unpark_soon);
-            }
-        }
+        let waiters = state.waiters.clone();
+        drop(state);
+        waiters.iter().for_each(Parker::unpark_soon);
     }
 
     /// Has the descriptor become readable until the socket has been looked after, though there is

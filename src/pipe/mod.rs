@@ -28,7 +28,7 @@ pub use self::{
     end::End,
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
-    parker::{Parker, Signal, hold_wakes, poll, release_wakes},
+    parker::{Parker, Signal, hold_wakes, poll, release_wakes, timespec},
     queue::{REFERENCE_MIN, SHARED_MIN},
     reader::{Batch, Gathered},
     record::{Flags, HEAD_MAX, Peer, Record, head_size},

@@ -147,6 +147,14 @@ pub fn release_wakes() {
     });
 }
 
+/// A time as system calls take it.
+pub fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// poll(2) until a deadline. EINTR if a signal came.
 pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<usize> {
     let timeout = deadline.map(|deadline| {
@@ -157,10 +165,7 @@ pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<usize
         } else {
             left + Duration::from_nanos(999)
         };
-        libc::timespec {
-            tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        }
+        timespec(left)
     });
     let timeout = timeout
         .as_ref()

@@ -136,14 +136,10 @@ impl<T> Biased<T> {
     /// Waits until nobody is inside, and goes in. The favourite is the favourite again then.
     pub fn visit(&self) -> Guard<'_, T> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let favourite = self.favourite.load(Ordering::Acquire);
-        if favourite != 0 {
-            self.keep_out_favourite();
-        }
         Guard {
             lock: self,
+            favourite: self.keep_out_favourite(),
             history: Some(history),
-            favourite,
             plain: false,
         }
     }
@@ -181,8 +177,7 @@ impl<T> Biased<T> {
     fn take_turn(&self) -> MutexGuard<'_, History> {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let me = this_thread();
-        if self.favourite.load(Ordering::Acquire) != 0 {
-            self.keep_out_favourite();
+        if self.keep_out_favourite() != 0 {
             history.wanted = (history.wanted * 2).min(STREAK_MAX);
             history.last = 0;
         }
@@ -193,8 +188,13 @@ impl<T> Biased<T> {
         history
     }
 
-    /// There is no favourite any more, and it isn't inside. For who has the mutex.
-    fn keep_out_favourite(&self) {
+    /// There is no favourite any more, and it isn't inside. Returns who was it; zero: nobody. For
+    /// who has the mutex.
+    fn keep_out_favourite(&self) -> usize {
+        let favourite = self.favourite.load(Ordering::Acquire);
+        if favourite == 0 {
+            return 0;
+        }
         self.favourite.store(0, Ordering::Relaxed);
         barrier::heavy();
         let mut rounds = 0u32;
@@ -206,6 +206,7 @@ impl<T> Biased<T> {
                 std::thread::sleep(Duration::from_micros(100));
             }
         }
+        favourite
     }
 }
 
@@ -402,12 +403,16 @@ mod model {
 
     use super::*;
 
+    fn check(run: impl Fn() + Sync + Send + 'static) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(run);
+    }
+
     /// One thread takes the lock often enough to become the favourite, and another comes between.
     #[test]
     fn nobody_is_inside_with_another() {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(3);
-        model.check(|| {
+        check(|| {
             let lock = Arc::new(Biased::new(0));
             let other = {
                 let lock = lock.clone();
@@ -424,9 +429,7 @@ mod model {
     /// One thread becomes the favourite, and another visits the while.
     #[test]
     fn a_visitor_is_never_inside_with_the_favourite() {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(3);
-        model.check(|| {
+        check(|| {
             let lock = Arc::new(Biased::new(0));
             let other = {
                 let lock = lock.clone();
