@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     message::{Message, Source},
     pipe::{Batch, Flags, HEAD_MAX, Placeholder, REFERENCE_MIN, Tx},
-    zmtp::{self, Codec, Command, Header, Limit, Version, frame},
+    zmtp::{self, Codec, Command, Header, Limit, Reply, Version, frame},
 };
 
 /// What is read at once into a buffer that all connections of a thread share (bytes).
@@ -122,6 +122,8 @@ pub struct Engine {
     early: Option<(Message, usize)>,
     /// In the midst of a message from the peer.
     inside: bool,
+    /// For REQ: what of a reply is there.
+    reply: Option<Reply>,
     /// Reads are large: worth a segment of their own.
     streaming: bool,
     /// Bytes came since this was last asked for.
@@ -153,11 +155,17 @@ impl Engine {
             expected: 0,
             early: None,
             inside: false,
+            reply: None,
             streaming: false,
             heard: false,
             sent: 0,
             ttl: None,
         }
+    }
+
+    /// Has only replies come in.
+    pub fn expect_replies(&mut self) {
+        self.reply = Some(Reply::default());
     }
 
     /// The descriptor.
@@ -339,7 +347,7 @@ impl Engine {
                 }
                 self.complete(tx, large)?;
             }
-            if self.accept_plain(tx) {
+            if self.reply.is_none() && self.accept_plain(tx) {
                 skipped = 0;
             }
             let staged = tx.queue().staged();
@@ -375,7 +383,7 @@ impl Engine {
             if staged[0] & !Flags::WIRE != 0 {
                 staged[0] &= Flags::WIRE;
             }
-            self.inside = header.flags.more();
+            self.begin_frame(header.flags, header.body_len)?;
             // SAFETY: a whole frame, without flags of ours.
             unsafe { tx.queue().accept(size) };
             skipped = 0;
@@ -406,6 +414,15 @@ impl Engine {
             self.inside = true;
         }
         walk.octets > 0
+    }
+
+    /// A frame of a message is next.
+    fn begin_frame(&mut self, flags: zmtp::Flags, len: usize) -> Result<()> {
+        self.inside = flags.more();
+        match &mut self.reply {
+            Some(reply) => reply.advance(self.inside, len),
+            None => Ok(()),
+        }
     }
 
     /// Goes on with a body in memory of its own: what of it has come is moved there.
@@ -447,7 +464,7 @@ impl Engine {
             self.deliver_command(tx, large.message.bytes())?;
             return tx.queue().stage(&behind);
         };
-        self.inside = large.flags.more();
+        self.begin_frame(large.flags, large.message.size())?;
         // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
         unsafe {
             tx.queue()

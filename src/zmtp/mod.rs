@@ -20,6 +20,7 @@ mod mechanism;
 pub mod metadata;
 mod null;
 mod plain;
+mod reply;
 pub mod socks;
 pub mod v1;
 pub mod zap;
@@ -35,6 +36,7 @@ pub use self::{
     frame::{Flags, Header, Limit},
     handshake::{Handshake, Step},
     metadata::Properties,
+    reply::Reply,
 };
 use crate::options::SocketType;
 

@@ -142,7 +142,7 @@ impl Engine {
         if flags.command() {
             return self.deliver(tx, flags, &frame[range]);
         }
-        self.inside = flags.more();
+        self.begin_frame(flags, range.len())?;
         let mut message = Message::of_vec(frame, range)?;
         tx.write(u8::from(self.inside), &mut Source::Message(&mut message))
     }
@@ -175,7 +175,7 @@ impl Engine {
 
     fn deliver(&mut self, tx: &mut Tx, flags: zmtp::Flags, body: &[u8]) -> Result<()> {
         if !flags.command() {
-            self.inside = flags.more();
+            self.begin_frame(flags, body.len())?;
             return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
         }
         self.deliver_command(tx, body)
@@ -243,6 +243,38 @@ mod tests {
             }
             // The last one isn't a whole message.
             assert_eq!(drain(&mut engine, &mut near), 39, "cut at {cut}");
+        }
+    }
+
+    /// What a REQ is sent has the form of replies, whatever carries it, or that is an error, and what came before it is there.
+    #[test]
+    fn only_replies_come_in_if_expected() {
+        let (good, bad) = ([0, 40_000, 3], [0, 0, 40_000]);
+        let mut wire = Vec::new();
+        for (size, more) in good.into_iter().zip([true, true, false]) {
+            frame::write(zmtp::Flags::more_if(more), &vec![b'x'; size], &mut wire);
+        }
+        for (size, more) in bad.into_iter().zip([true, false, false]) {
+            frame::write(zmtp::Flags::more_if(more), &vec![b'x'; size], &mut wire);
+        }
+        for speech in [Speech::Plain, Speech::Coded(Codec::Clear)] {
+            let (mut theirs, ours) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let mut engine = Engine::new(OwnedFd::from(ours), speech, Version::V3_1, Limit::NONE);
+            engine.expect_replies();
+            let (mut near, far) = pipe(0, 0);
+            let mut far = End::new(far, Door::unknown(), Door::unknown());
+            let mut result = Ok(Read::All);
+            for piece in wire.chunks(30_000) {
+                theirs.write_all(piece).unwrap();
+                result = result.and_then(|_| engine.read(&mut near.tx).0);
+            }
+            assert_eq!(result, Err(Error::EPROTO));
+            let mut sizes = Vec::new();
+            while let Some(received) = far.read(&mut Sink::Nowhere) {
+                sizes.push(received.unwrap().1.size);
+            }
+            assert_eq!(sizes, [0, 40_000, 3, 0, 0], "the last frame alone is none");
         }
     }
 

@@ -172,6 +172,9 @@ impl State {
                     codec => Speech::Coded(codec),
                 };
                 let mut engine = Engine::new(greeting.fd, speech, peer.version, limit);
+                if self.options.socket_type == SocketType::Req {
+                    engine.expect_replies();
+                }
                 engine.send_first(&greeting.out[greeting.out_at..]);
                 let known = Peer {
                     routing_id: peer.routing_id,
