@@ -107,7 +107,7 @@ pub unsafe extern "C" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_in
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
         let mut socket = socket.lock()?;
-        socket.process()?;
+        socket.look_around()?;
         socket.bind(address)?;
         Ok(0)
     })
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
         let mut socket = socket.lock()?;
-        socket.process()?;
+        socket.look_around()?;
         socket.connect(address)?;
         Ok(0)
     })
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
         let mut socket = socket.lock()?;
-        socket.process()?;
+        socket.look_around()?;
         socket.unlink(address)?;
         Ok(0)
     })
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
         let mut socket = socket.lock()?;
-        socket.process()?;
+        socket.look_around()?;
         socket.unlink(address)?;
         Ok(0)
     })

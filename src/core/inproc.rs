@@ -105,7 +105,9 @@ impl Names {
             ));
             set_limits(end, options);
             end.door().set_inbox(inbox.clone());
-            end.send_peer(peer(options));
+            if pending.options.wants_routing_id() {
+                end.send_peer(peer(options));
+            }
             inbox.push(Event::Attach(pending.end));
         }
         Ok(())

@@ -137,7 +137,7 @@ fn look(items: &mut [Item], drive: bool) -> Result<usize> {
             if drive {
                 wait::drive(&socket);
             }
-            socket.process()?;
+            socket.look_around()?;
             item.ready = socket.ready() & item.events;
         }
     }

@@ -57,6 +57,8 @@ pub struct Socket {
     /// Those that were left by the pattern, while they may still have to deliver something.
     left: Vec<Weak<dyn Far>>,
     last_endpoint: Vec<u8>,
+    /// What `ZMQ_ROUTING_ID` is since a peer was last given a routing id, unless it was set later.
+    made_up: Option<[u8; 5]>,
     events: Vec<Event>,
     /// The part that was received last is followed by more.
     more: bool,
@@ -95,6 +97,7 @@ impl Socket {
             links: Vec::new(),
             left: Vec::new(),
             last_endpoint: Vec::new(),
+            made_up: None,
             events: Vec::new(),
             more: false,
             terminated: false,
@@ -144,6 +147,12 @@ impl Socket {
         self.check()
     }
 
+    /// As [`Socket::process`], and what room there is will be noticed, however little time has passed.
+    pub fn look_around(&mut self) -> Result<()> {
+        self.inbox.look();
+        self.process()
+    }
+
     /// Whether nothing has happened that [`Socket::process`] would have to see to.
     #[inline]
     pub fn is_undisturbed(&self) -> bool {
@@ -174,6 +183,9 @@ impl Socket {
                 Event::Hiccup(id) if self.pipes.get(id).is_some() => {
                     self.pattern.hiccup(&mut self.pipes, id)
                 }
+                Event::Closed(id) if self.pipes.get(id).is_some_and(End::is_left) => {
+                    self.pipes.end(id)
+                }
                 Event::Closed(id) if self.pipes.get(id).is_some() => {
                     self.pattern.closed(&mut self.pipes, id)
                 }
@@ -197,6 +209,7 @@ impl Socket {
         // it relies on being told by that name.
         let closed = self.pipes.get_mut(id).is_some_and(|end| end.attach(id));
         self.pattern.attach(&mut self.pipes, id, local, everything);
+        self.made_up = self.pattern.take_made_up_routing_id().or(self.made_up);
         if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
@@ -256,6 +269,20 @@ impl Socket {
         let linger = self.linger();
         if let Some(mut end) = self.detach(id) {
             end.linger = linger;
+        }
+    }
+
+    /// Closes a pipe to another socket. It keeps its place until that has closed it, too, as with
+    /// libzmq: whose turn it is depends on that.
+    fn leave_pipe(&mut self, id: PipeId) {
+        // A message that was begun is to be received, and a PAIR may have another peer.
+        if self.more || self.options.socket_type == SocketType::Pair {
+            return self.close_pipe(id);
+        }
+        let linger = self.linger();
+        if let Some(end) = self.pipes.get_mut(id) {
+            end.linger = linger;
+            end.leave();
         }
     }
 
@@ -450,7 +477,7 @@ impl Socket {
                     }
                 }
             }
-            Link::Inproc(id) => self.close_pipe(id),
+            Link::Inproc(id) => self.leave_pipe(id),
             Link::Session(session) => {
                 for id in self.pipes.ids() {
                     let far = self.pipes.get(id).map(|end| Arc::as_ptr(end.far()));
@@ -479,6 +506,9 @@ impl Socket {
     pub fn set_option(&mut self, id: c_int, value: Value) -> Result<()> {
         match Arc::make_mut(&mut self.options).set(id, value)? {
             Set::Stored(_) => {
+                if id == crate::consts::ZMQ_ROUTING_ID {
+                    self.made_up = None;
+                }
                 self.pattern.configure(&pattern_options(&self.options));
                 let lossy = is_lossy(&self.options);
                 self.pipes.iter_mut().for_each(|(_, end)| end.lossy = lossy);
@@ -499,7 +529,7 @@ impl Socket {
     /// Reads an option into a buffer, and returns how long it is: zmq_getsockopt(3) with its errors.
     pub fn get_option(&mut self, id: c_int, out: &mut [u8]) -> Result<usize> {
         if id == crate::consts::ZMQ_ROUTING_ID
-            && let Some(made_up) = self.pattern.made_up_routing_id()
+            && let Some(made_up) = self.made_up
         {
             return put_padded(out, &made_up);
         }
@@ -511,7 +541,7 @@ impl Socket {
             LiveOption::ReceiveMore => c_int::from(self.more),
             LiveOption::Fd => self.inbox.fd()?,
             LiveOption::Events => {
-                self.process()?;
+                self.look_around()?;
                 self.ready()
             }
             LiveOption::TopicsCount => self.pattern.topics()? as c_int,

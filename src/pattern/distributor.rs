@@ -63,9 +63,19 @@ impl Distributor {
         self.ring.place(id).is_some()
     }
 
-    /// All pipes.
-    pub fn pipes(&self) -> &[PipeId] {
-        self.ring.as_slice()
+    /// Those that take part in the message that is being sent, or in the next one, and those without room: all but the
+    /// ones that came after it had begun.
+    pub fn present(&self) -> impl Iterator<Item = PipeId> {
+        let pipes = self.ring.as_slice();
+        let (present, late) = pipes.split_at(self.active);
+        let full = &late[self.eligible - self.active..];
+        present.iter().chain(full).copied()
+    }
+
+    /// The message that was begun is over.
+    pub fn end_message(&mut self) {
+        self.active = self.eligible;
+        self.more = false;
     }
 
     /// The pipe in this slot matches.
@@ -143,10 +153,10 @@ impl Distributor {
             }
         }
         part.done();
-        if !more {
-            self.active = self.eligible;
-        }
         self.more = more;
+        if !more {
+            self.end_message();
+        }
         Ok(())
     }
 

@@ -137,12 +137,17 @@ impl FairQueue {
     fn received(&mut self, received: Received) -> Received {
         self.more = received.more;
         if !received.more {
-            self.current += 1;
-            if self.current >= self.active {
-                self.current = 0;
-            }
+            self.next();
         }
         received
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        self.current += 1;
+        if self.current >= self.active {
+            self.current = 0;
+        }
     }
 
     /// Receives a part where there may be none in the current pipe.
@@ -197,6 +202,10 @@ impl FairQueue {
         while self.active > 0 {
             let id = self.ring.get(self.current)?;
             if let Some(end) = pipes.get_mut(id) {
+                if end.is_introduced() {
+                    self.next();
+                    continue;
+                }
                 if end.is_readable() {
                     return Some(id);
                 }

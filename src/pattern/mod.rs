@@ -144,8 +144,9 @@ pub trait Pattern: Send {
         Err(Error::EINVAL)
     }
 
-    /// The routing id that was made up last, if the type tells it by `ZMQ_ROUTING_ID` (STREAM).
-    fn made_up_routing_id(&self) -> Option<[u8; 5]> {
+    /// The routing id that was made up last and not taken yet, if the type tells it by
+    /// `ZMQ_ROUTING_ID` (STREAM).
+    fn take_made_up_routing_id(&mut self) -> Option<[u8; 5]> {
         None
     }
 

@@ -1,6 +1,11 @@
 //! The pipes of a socket, by name.
 
+use std::collections::VecDeque;
+
 use crate::pipe::{End, PipeId};
+
+/// So many pipes whose far ends are gone wait for the reader to come by.
+const FADING_MAX: usize = 64;
 
 struct Slot {
     /// Of the pipe that is in the slot, or of the next one.
@@ -16,6 +21,7 @@ pub struct Pipes {
     free: Vec<u32>,
     len: usize,
     ended: Vec<PipeId>,
+    fading: VecDeque<PipeId>,
     /// Whoever receives will try again in a moment if there is nothing: then empty pipes need
     /// not be made to tell when there is something.
     pub retrying: bool,
@@ -123,6 +129,20 @@ impl Pipes {
     /// One of the pipes that the socket is to detach and to remove; it may be gone already.
     pub fn take_ended(&mut self) -> Option<PipeId> {
         self.ended.pop()
+    }
+
+    /// As [`Pipes::close`], but the pipe keeps its place until the reader finds it at its end, as
+    /// with libzmq: whose turn it is depends on that. Of many such pipes the oldest don't.
+    pub fn fade(&mut self, id: PipeId) {
+        if let Some(end) = self.get_mut(id) {
+            end.set_far_closed();
+            self.fading.push_back(id);
+        }
+        if self.fading.len() > FADING_MAX
+            && let Some(oldest) = self.fading.pop_front()
+        {
+            self.close(oldest);
+        }
     }
 
     /// Nothing can be written any more. The pipe is to be detached if all was read.

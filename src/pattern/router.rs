@@ -71,6 +71,10 @@ impl Router {
     ) -> std::result::Result<(), Stranger> {
         if local && let Some(routing_id) = self.routes.take_connect_id() {
             self.routes.set(id, &routing_id);
+            // What the peer is called by itself is passed over when it is its turn, as with libzmq.
+            if let Some(end) = pipes.get_mut(id).filter(|_| !self.raw) {
+                end.wait_a_turn();
+            }
             return Ok(());
         }
         let mut peer = None;
@@ -88,10 +92,12 @@ impl Router {
             return Ok(());
         };
         if let Some(old) = self.routes.find(&peer.routing_id) {
-            if !self.handover {
+            let end = pipes.get_mut(old);
+            let gone = end.is_some_and(|end| end.is_closed() && !end.is_readable());
+            if !self.handover && !gone {
                 return Err(Stranger::Refused);
             }
-            self.replace(pipes, old);
+            self.replace(pipes, old, gone);
         }
         self.routes.set(id, &peer.routing_id);
         Ok(())
@@ -99,10 +105,10 @@ impl Router {
 
     /// Takes a peer's name away. Its connection is left open, and ignored: were it closed, the
     /// peer would make it again, and take its name back. What is being received is rescued.
-    fn replace(&mut self, pipes: &mut Pipes, old: PipeId) {
+    fn replace(&mut self, pipes: &mut Pipes, old: PipeId, gone: bool) {
         self.detach(pipes, old);
         self.strangers.insert(old, Stranger::Refused);
-        if pipes.get(old).is_some_and(End::is_inproc) {
+        if gone || pipes.get(old).is_some_and(End::is_inproc) {
             pipes.end(old);
         }
     }
@@ -222,8 +228,8 @@ impl Pattern for Router {
     }
 
     fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        pipes.fade(id);
         self.readable(pipes, id);
-        pipes.close(id);
         if self.strangers.contains_key(&id) {
             pipes.end(id);
         }

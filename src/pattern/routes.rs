@@ -63,9 +63,9 @@ impl Routes {
         }
     }
 
-    /// The routing id that was made up last.
-    pub fn made_up(&self) -> Option<[u8; 5]> {
-        self.made_up
+    /// The routing id that was made up last, once.
+    pub fn take_made_up(&mut self) -> Option<[u8; 5]> {
+        self.made_up.take()
     }
 
     /// Gives a pipe its routing id, or another one. It is nobody else's.
@@ -100,9 +100,13 @@ impl Routes {
         self.ids.get(slot(id)).map_or(&[], |id| id)
     }
 
-    /// Whether any of the pipes has room.
+    /// Whether any of the pipes has room. Those whose far end is gone count: a message to there is
+    /// at once known to be for nobody.
     pub fn any_has_room(&self, pipes: &mut Pipes) -> bool {
         let mut ids = self.pipes.values();
-        ids.any(|&id| pipes.get_mut(id).is_some_and(|end| end.is_writable()))
+        ids.any(|&id| {
+            let end = pipes.get_mut(id);
+            end.is_some_and(|end| end.is_closed() || end.is_writable())
+        })
     }
 }

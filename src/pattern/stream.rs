@@ -102,7 +102,7 @@ impl Pattern for Stream {
         self.routes.set_connect_id(routing_id)
     }
 
-    fn made_up_routing_id(&self) -> Option<[u8; 5]> {
-        self.routes.made_up()
+    fn take_made_up_routing_id(&mut self) -> Option<[u8; 5]> {
+        self.routes.take_made_up()
     }
 }

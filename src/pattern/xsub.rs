@@ -66,11 +66,12 @@ impl XSub {
     }
 
     fn tell(&mut self, pipes: &mut Pipes, subscribe: bool, topic: &[u8]) -> Result<()> {
-        for &id in self.outbound.pipes() {
+        for id in self.outbound.present() {
             if let Some(end) = pipes.get_mut(id) {
                 end.write_subscription(subscribe, topic)?;
             }
         }
+        self.outbound.end_message();
         Ok(())
     }
 
@@ -104,6 +105,11 @@ impl Pattern for XSub {
         self.inbound.activated(id);
     }
 
+    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        pipes.fade(id);
+        self.readable(pipes, id);
+    }
+
     fn writable(&mut self, _: &mut Pipes, id: PipeId) {
         self.outbound.activated(id);
     }
@@ -133,7 +139,8 @@ impl Pattern for XSub {
                 if tell {
                     self.tell(pipes, *kind == 1, topic)?;
                 }
-                // A part that cancels what nobody has asked for is left out of its message, too.
+                // A part that cancels what nobody has asked for is left out of its message, too, which is then without
+                // end until the next one's, if it was the last part. So it is with libzmq.
                 part.done();
                 self.more = more;
                 return Ok(());

@@ -11,6 +11,7 @@ use std::{
 use super::{
     Ends, Far, Haste,
     inbox::{Door, PipeId},
+    pipe,
     record::{Flags, Peer, Record},
 };
 use crate::{
@@ -51,15 +52,19 @@ pub struct End {
     /// How long what was written is to be delivered after the end is closed.
     pub linger: Option<Duration>,
     far_closed: bool,
+    left: bool,
     corked: Cork,
     /// The peer has been told, in the pipe or by [`End::set_peer`].
     identified: bool,
+    waits_a_turn: bool,
     /// A message of several parts has been begun.
     writing: bool,
     /// Whether the pattern drops what there is no room for.
     pub lossy: bool,
-    /// When it was last looked for room, and whether the pipe was called full since.
+    /// When it was last looked for room, at which of the socket's looks around, and whether the
+    /// pipe was called full since.
     looked: Instant,
+    looks: u64,
     refused: bool,
 }
 
@@ -79,11 +84,14 @@ impl End {
             wants_everything: false,
             linger: None,
             far_closed: false,
+            left: false,
             corked: Cork::Out,
             identified: false,
+            waits_a_turn: false,
             writing: false,
             lossy: true,
             looked: Instant::now(),
+            looks: 0,
             refused: false,
         }
     }
@@ -126,6 +134,20 @@ impl End {
         self.far.shut(linger);
     }
 
+    /// Closes the end, which nothing is read from any more, though it is still there.
+    pub fn leave(&mut self) {
+        self.rollback();
+        let (empty, _) = pipe(0, 0);
+        std::mem::replace(&mut self.ends, empty).close();
+        (self.far_closed, self.left) = (true, true);
+        self.far.closed(self.linger);
+    }
+
+    /// Whether this end was left.
+    pub fn is_left(&self) -> bool {
+        self.left
+    }
+
     /// Says who the peer is, as a record in the pipe would.
     pub fn set_peer(&mut self, peer: Arc<Peer>) {
         self.metadata = Stock::new(peer.metadata.clone());
@@ -141,6 +163,21 @@ impl End {
     /// Whether it is known who the peer is, so far as was read.
     pub fn is_identified(&self) -> bool {
         self.identified
+    }
+
+    /// Has the introduction count as a message whose turn it is.
+    pub fn wait_a_turn(&mut self) {
+        self.waits_a_turn = true;
+    }
+
+    /// Whether it is the introduction's turn. Once.
+    #[inline]
+    pub fn is_introduced(&mut self) -> bool {
+        self.waits_a_turn && {
+            self.is_readable();
+            self.waits_a_turn = !self.identified;
+            self.identified
+        }
     }
 
     /// Whether nothing that is written now would be read, ever.
@@ -160,12 +197,15 @@ impl End {
     }
 
     /// A sender in full swing finds the pipe that it has filled full, once, even if the far end
-    /// was as fast: as with libzmq, where credit is noticed a millisecond later. Else what goes
-    /// into the system's buffers would be without limit. But nothing is dropped for that.
+    /// was as fast: as with libzmq, where credit is noticed a millisecond later, or at a call that
+    /// isn't for a message. Else what goes into the system's buffers would be without limit. But
+    /// nothing is dropped for that.
     #[cold]
     fn look_for_room(&mut self) -> bool {
         let now = Instant::now();
-        let hasty = !self.lossy && now.duration_since(self.looked) < FILLED;
+        let looks = self.door.looks();
+        let aware = std::mem::replace(&mut self.looks, looks) != looks;
+        let hasty = !self.lossy && !aware && now.duration_since(self.looked) < FILLED;
         self.refused = hasty && !self.refused;
         if self.refused {
             if !self.ends.tx.sleep() {

@@ -61,9 +61,17 @@ impl State {
 pub struct Inbox {
     state: Mutex<State>,
     pending: AtomicBool,
+    looks: AtomicU64,
 }
 
 impl Inbox {
+    /// Notes that the socket's owner wants to know how things stand, rather than to go on.
+    pub fn look(&self) {
+        // Others don't count.
+        let looks = self.looks.load(Ordering::Relaxed);
+        self.looks.store(looks.wrapping_add(1), Ordering::Relaxed);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,6 +198,12 @@ impl Door {
     /// Names the pipe.
     pub fn set_id(&self, id: PipeId) {
         self.id.store(id.0, Ordering::Release);
+    }
+
+    /// How often the socket's owner has wanted to know how things stand.
+    pub fn looks(&self) -> u64 {
+        let inbox = self.inbox.get();
+        inbox.map_or(0, |inbox| inbox.looks.load(Ordering::Relaxed))
     }
 
     fn push(&self, event: impl FnOnce(PipeId) -> Event) {

@@ -196,7 +196,9 @@ impl Kit {
     }
 
     fn can_recv(&mut self) -> bool {
-        self.pattern.can_recv(&mut self.pipes)
+        let can = self.pattern.can_recv(&mut self.pipes);
+        self.settle();
+        can
     }
 
     fn can_send(&mut self) -> bool {

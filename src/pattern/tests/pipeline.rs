@@ -89,6 +89,19 @@ fn push_gives_a_message_to_each_in_turn_and_passes_by_full_ones() {
     assert_eq!(kit.heard(&mut peers[2]), ["2", "end", "5", "end"]);
 }
 
+/// Who never receives doesn't find out that peers are gone.
+#[test]
+fn pipes_whose_peers_are_gone_are_few() {
+    let mut kit = Kit::new(SocketType::Dealer);
+    for _ in 0..200 {
+        let peer = kit.peer();
+        kit.lose(peer);
+    }
+    assert!(kit.pipes.len() < 100);
+    assert!(!kit.can_send());
+    assert!(!kit.can_recv() && kit.pipes.is_empty());
+}
+
 #[test]
 fn what_is_left_of_a_message_is_dropped_when_its_pipe_goes() {
     let mut kit = Kit::new(SocketType::Push);

@@ -45,9 +45,22 @@ fn a_peer_takes_part_once_it_is_known() {
     assert_eq!(kit.recv(), Ok(parts(&["A", "4"])));
     kit.lose(a);
     assert_eq!(kit.send(&["A", "5"]), Err(Error::EHOSTUNREACH));
+    assert!(!kit.can_recv() && kit.pipes.is_empty());
     let stranger = kit.attach(false, None);
     kit.lose(stranger);
     assert!(kit.pipes.is_empty());
+}
+
+#[test]
+fn a_routing_id_is_free_once_its_peer_is_gone() {
+    let mut kit = router(|_| {});
+    let a = kit.attach(false, Some("A"));
+    kit.lose(a);
+    let mut again = kit.attach(false, Some("A"));
+    kit.say(&mut again, &["1"]);
+    assert_eq!(kit.recv(), Ok(parts(&["A", "1"])));
+    kit.send(&["A", "2"]).unwrap();
+    assert_eq!(kit.heard(&mut again), ["2"]);
 }
 
 #[test]
@@ -152,7 +165,7 @@ fn an_empty_part_closes_a_raw_connection() {
 fn a_stream_has_made_up_names_and_closes_by_an_empty_part() {
     let mut kit = Kit::new(SocketType::Stream);
     let mut a = kit.attach(true, None);
-    let id = kit.pattern.made_up_routing_id().unwrap();
+    let id = kit.pattern.take_made_up_routing_id().unwrap();
     kit.say(&mut a, &["bytes"]);
     assert_eq!(kit.recv(), Ok(vec![id.to_vec(), b"bytes".to_vec()]));
     assert_eq!(kit.send(&["nobody", "x"]), Err(Error::EHOSTUNREACH));
