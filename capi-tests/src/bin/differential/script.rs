@@ -11,10 +11,20 @@
 //!   id;
 //! - unbinding or disconnecting STREAM, or with `ZMQ_IMMEDIATE`: upstream's keeps such connections until they are next read
 //!   from. For the same reason a PAIR connects only to who is there: upstream's would take one that has gone for its peer;
+//! - disconnecting from what nobody has bound with inproc: upstream's keeps such a pipe for who binds then, forever if
+//!   that is a PUSH;
 //! - a socket that is its own peer: which of both ends is the first one;
 //! - polling ROUTER, REP, STREAM, SUB or XSUB and not receiving all then: upstream's has taken a message out of its pipe,
 //!   another peer's turn has begun, and the message outlives the pipe;
 //! - high-water marks of STREAM: upstream's drops the news of a lost connection that doesn't fit;
+//! - setting a high-water mark of a socket that has peers through inproc: upstream's then counts the mark of one side
+//!   twice, and has the reader give credit by another mark than the writer's, so that both may wait forever; or of one
+//!   with `ZMQ_CONFLATE`, where upstream's readers give no credit;
+//! - few messages' room for SUB's and XSUB's subscriptions: upstream's drops those that don't fit;
+//! - ends of connections with `ZMQ_IMMEDIATE` or `ZMQ_CONFLATE`: upstream's drops what has come and wasn't received yet;
+//! - with `ZMQ_CONFLATE` several subscriptions at once, of which upstream's passes on the last, and connecting to nobody
+//!   through inproc, where it takes what is sent for a routing id;
+//! - a peer with the routing id of one that is gone: upstream's refuses it unless ROUTER was read from in between;
 //! - STREAM with more than what is read at once: bytes come in pieces of any size;
 //! - half a message of ROUTER or STREAM while others come: upstream's has taken it all, and another peer's turn has begun;
 //! - more messages or bytes over a connection than there is room for in the system's buffers.
@@ -135,6 +145,8 @@ struct Generator {
     conflate: bool,
     /// Few messages fit.
     narrow: bool,
+    /// Sockets may have a routing id of their own, and none goes.
+    named: bool,
     /// The types in the slots.
     open: [Option<c_int>; SLOTS],
     /// Those that have `ZMQ_IMMEDIATE`, perhaps.
@@ -164,6 +176,7 @@ pub fn script(seed: u64) -> Vec<Step> {
         types,
         names: names.filter(|name| transports.contains(&name.0)).collect(),
         conflate: random.below(12) == 0,
+        named: random.below(2) == 0,
         narrow: types != [STREAM] && random.below(3) == 0,
         open: [None; SLOTS],
         immediate: [false; SLOTS],
@@ -207,7 +220,11 @@ impl Generator {
         self.steps.push(Step::Open(slot, kind));
         self.set(slot, RECONNECT_IVL, 1_000_000);
         if self.narrow {
+            let sends_subscriptions = matches!(kind, SUB | XSUB);
             for option in [SNDHWM, RCVHWM] {
+                if sends_subscriptions && option == SNDHWM {
+                    continue;
+                }
                 let mark = self.random.below(4) as c_int;
                 self.set(slot, option, mark);
             }
@@ -215,7 +232,7 @@ impl Generator {
         if self.conflate {
             self.set(slot, CONFLATE, 1);
         }
-        if self.one_in(3) {
+        if self.named && self.one_in(3) {
             let id = *self.random.of(&[b"peer-a", b"peer-b", b"peer-c"]);
             self.steps.push(Step::Set(slot, ROUTING_ID, id.to_vec()));
         }
@@ -244,7 +261,7 @@ impl Generator {
         let users = self.users.entry(name).or_default();
         let (own, others) = if bind { (0, 1) } else { (1, 0) };
         let fits = |&(other, its): &(usize, c_int)| other != slot && fit(kind, its);
-        let early = !bind && kind == PAIR && users[others].is_empty();
+        let early = !bind && (kind == PAIR || self.conflate) && users[others].is_empty();
         if early || !users[others].iter().all(fits) {
             return false;
         }
@@ -254,6 +271,18 @@ impl Generator {
             false => Step::Connect(slot, name),
         });
         true
+    }
+
+    /// Whether it has bound or connected to something, and perhaps still is.
+    fn has_joined(&self, slot: usize) -> bool {
+        let mut users = self.users.values().flatten().flatten();
+        users.any(|(user, _)| *user == slot)
+    }
+
+    /// Whether somebody has bound to it, at some time.
+    fn is_bound(&self, name: Name) -> bool {
+        let users = self.users.get(&name);
+        users.is_some_and(|[bound, _]| !bound.is_empty())
     }
 
     fn topic(&mut self) -> Vec<u8> {
@@ -298,7 +327,13 @@ impl Generator {
             false => *self.random.of(options),
         };
         let is_mark = matches!(option, SNDHWM | RCVHWM);
-        if inproc && option == PROBE_ROUTER || kind == STREAM && is_mark {
+        let keeps_marks = kind == STREAM || self.conflate || inproc && self.has_joined(slot);
+        if inproc && option == PROBE_ROUTER
+            || option == ROUTING_ID && !self.named
+            || self.conflate && matches!(option, SUBSCRIBE | UNSUBSCRIBE)
+            || is_mark && keeps_marks
+            || option == SNDHWM && matches!(kind, SUB | XSUB)
+        {
             return;
         }
         let value = match option {
@@ -311,7 +346,8 @@ impl Generator {
             SNDHWM | RCVHWM => (self.random.below(4) as c_int).to_ne_bytes().to_vec(),
             _ => (self.random.below(3) as c_int).to_ne_bytes().to_vec(),
         };
-        self.immediate[slot] |= option == IMMEDIATE;
+        let remote = self.names.iter().any(|name| name.is_remote());
+        self.immediate[slot] |= option == IMMEDIATE && remote;
         self.steps.push(Step::Set(slot, option, value));
     }
 
@@ -393,7 +429,14 @@ impl Generator {
                 return;
             }
             // Either call does for both.
-            30 | 31 if kind == STREAM || self.immediate[slot] => return,
+            30 | 31 | 38
+                if self.conflate
+                    || self.immediate.contains(&true)
+                    || self.named && self.types.contains(&ROUTER) =>
+            {
+                return;
+            }
+            30 | 31 if kind == STREAM || !name.is_remote() && !self.is_bound(name) => return,
             30 => Step::Unbind(slot, name),
             31 => Step::Disconnect(slot, name),
             32..35 => return self.option(slot),
