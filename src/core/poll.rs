@@ -93,7 +93,7 @@ pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
             continue;
         }
         if loans.are_used() {
-            drop(std::mem::take(&mut loans));
+            // The old ones are given back when the new ones are there.
             loans = borrow(items)?;
         }
         sleep(items, &mut loans, deadline)?;

@@ -251,8 +251,10 @@ impl Loans {
     /// Borrows those of this one socket, unless that was done since the last sleep.
     fn renew(&mut self, socket: &Socket) {
         if self.lent.is_empty() || self.used {
-            *self = Loans::default();
-            self.add(socket);
+            // The old ones are given back when the new ones are there: meanwhile nobody else is to watch.
+            let mut loans = Loans::default();
+            loans.add(socket);
+            *self = loans;
         }
     }
 

@@ -41,6 +41,8 @@ const ENCODE_KEEP: usize = 2 * 1024 * 1024;
 /// that before it is there (bytes).
 const EXPECTED_MIN: usize = SCRATCH / 2;
 const EXPECTED_MAX: usize = 4 * 1024 * 1024;
+/// And not if what comes before it in its message, its own header included, is longer than this (bytes).
+const LEAD_MAX: usize = 256;
 /// So often a connection is read before others have their turn.
 pub(super) const READ_TURNS: usize = 8;
 
@@ -118,6 +120,10 @@ pub struct Engine {
     /// What such a body's size was last time; zero if something else came since. The next one is
     /// often as large: then it is read straight to where it stays, together with its header.
     expected: usize,
+    /// How many bytes came before it in its message, with its header: REQ and REP have an empty frame there.
+    lead: usize,
+    /// How many bytes of frames were accepted since the last such body, or since the message began.
+    before: usize,
     /// The beginning of a body that was read so, and how much of it is there.
     early: Option<(Message, usize)>,
     /// In the midst of a message from the peer.
@@ -153,6 +159,8 @@ impl Engine {
             coded: Vec::new(),
             large: None,
             expected: 0,
+            lead: 0,
+            before: 0,
             early: None,
             inside: false,
             reply: None,
@@ -283,8 +291,12 @@ impl Engine {
             // It is far from done: all that comes is the body's.
         } else if self.expected > 0 && tx.queue().staged().is_empty() {
             let mut message = Message::with_size(self.expected)?;
-            let (start, _) = tx.queue().room(HEAD_MAX)?;
-            pieces[1] = piece(start, HEAD_MAX);
+            let lead = match self.lead.checked_sub(self.before) {
+                Some(lead @ HEAD_MAX..) => lead,
+                _ => HEAD_MAX,
+            };
+            let (start, _) = tx.queue().room(lead)?;
+            pieces[1] = piece(start, lead);
             pieces[2] = piece(message.data(), message.size());
             early = Some(message);
         } else if self.streaming {
@@ -321,15 +333,23 @@ impl Engine {
         Ok((moved, wanted))
     }
 
-    /// Keeps what was read of a body before its header was looked at, if it is what was expected.
+    /// Keeps what was read of a body before its header was looked at, if it is what was expected: whole frames, and
+    /// then its header.
     fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
+        let mut staged: &[u8] = tx.queue().staged();
         // A header that isn't allowed is an error only when the body before it is done with.
-        if let Ok(Some(header)) = Header::parse(tx.queue().staged(), self.limit)
-            && header.header_len == HEAD_MAX
-            && header.body_len == message.size()
-        {
-            self.early = Some((message, filled));
-            return Ok(());
+        while let Ok(Some(header)) = Header::parse(staged, self.limit) {
+            if staged.len() == HEAD_MAX
+                && header.header_len == HEAD_MAX
+                && header.body_len == message.size()
+            {
+                self.early = Some((message, filled));
+                return Ok(());
+            }
+            match staged.get(header.frame_len()..) {
+                Some(rest) => staged = rest,
+                None => break,
+            }
         }
         self.expected = 0;
         tx.queue().stage(&message.bytes()[..filled])
@@ -384,6 +404,7 @@ impl Engine {
                 staged[0] &= Flags::WIRE;
             }
             self.begin_frame(header.flags, header.body_len)?;
+            self.before = if self.inside { self.before + size } else { 0 };
             // SAFETY: a whole frame, without flags of ours.
             unsafe { tx.queue().accept(size) };
             skipped = 0;
@@ -406,12 +427,14 @@ impl Engine {
             unsafe { tx.queue().accept(walk.whole) };
             tx.end_messages(walk.messages);
             self.inside = false;
+            self.before = 0;
         }
         let begun = walk.octets - walk.whole;
         if begun > 0 {
             // SAFETY: as above.
             unsafe { tx.queue().accept(begun) };
             self.inside = true;
+            self.before += begun;
         }
         walk.octets > 0
     }
@@ -438,8 +461,9 @@ impl Engine {
                 (message, here.len())
             }
         };
+        self.lead = std::mem::take(&mut self.before) + header.header_len;
         self.expected = match header.body_len {
-            size @ EXPECTED_MIN..=EXPECTED_MAX => size,
+            size @ EXPECTED_MIN..=EXPECTED_MAX if self.lead <= LEAD_MAX => size,
             _ => 0,
         };
         tx.queue().unstage();

@@ -39,6 +39,9 @@ impl Engine {
                     _ => Gathered::Nothing,
                 };
                 match gathered {
+                    Gathered::Some | Gathered::Special if turn > TURN_MAX => {
+                        return Ok(Written::More);
+                    }
                     Gathered::Some => {
                         let batch = &scratch.batch;
                         // SAFETY: gathered from the pipe, where it stays until it is sent.
@@ -54,9 +57,6 @@ impl Engine {
                         if bytes < batch.bytes {
                             return Ok(Written::Blocked);
                         }
-                        if turn > TURN_MAX {
-                            return Ok(Written::More);
-                        }
                     }
                     Gathered::Special => {
                         if self.out.is_empty() {
@@ -65,9 +65,6 @@ impl Engine {
                         self.encode(rx);
                         credit |= rx.credit();
                         turn += self.out.len();
-                        if turn > TURN_MAX {
-                            return Ok(Written::More);
-                        }
                     }
                     Gathered::Nothing if rx.is_at_end() => return Ok(Written::End),
                     Gathered::Nothing if hold || rx.sleep() => return Ok(Written::All),
