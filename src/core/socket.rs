@@ -65,6 +65,8 @@ pub struct Socket {
     terminated: bool,
     /// How long a thread tries again before it sleeps.
     pub(super) spin: Spin,
+    /// And for the rest of a body that has begun to come.
+    pub(super) spin_for_rest: Spin,
     /// Who has it welcome its peers.
     host: Option<Arc<dyn Host>>,
     /// Keeps the context from ending.
@@ -102,6 +104,7 @@ impl Socket {
             more: false,
             terminated: false,
             spin: Spin::default(),
+            spin_for_rest: Spin::default(),
             host: None,
             live,
         }

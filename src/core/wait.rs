@@ -17,6 +17,7 @@ use std::{
 use super::{
     slot::{Locked, Slot},
     socket::Socket,
+    spin::Spin,
 };
 use crate::{
     error::{Error, Result},
@@ -187,16 +188,21 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
     let mut loans = Loans::default();
     let mut is_over = false;
     let mut has_read = false;
+    let mut rest = Rest::default();
     loop {
         let mut result = Err(Error::EAGAIN);
         if std::mem::take(&mut has_read) {
             result = receive_now(&mut socket, sink, true);
         }
+        let mut missing = 0;
         if result == Err(Error::EAGAIN) {
-            drive(&socket);
+            missing = drive(&socket);
             result = receive_now(&mut socket, sink, !is_over);
         }
         if result == Err(Error::EAGAIN) && !is_over {
+            if rest.comes_soon(missing, &mut socket.spin_for_rest) {
+                continue;
+            }
             // Only now: what has come already needs no loan.
             loans.renew(&socket);
             if goes_on(&mut socket, began) {
@@ -215,16 +221,43 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
     }
 }
 
+/// A body that comes in pieces. The next one may follow soon even if a whole message takes long.
+#[derive(Default)]
+struct Rest {
+    missing: usize,
+    /// When the last piece came.
+    since: Option<Instant>,
+}
+
+impl Rest {
+    /// Whether to look for the next piece rather than to sleep.
+    fn comes_soon(&mut self, missing: usize, spin: &mut Spin) -> bool {
+        if missing == self.missing {
+            return missing > 0 && self.since.is_some_and(|since| spin.goes_on(since));
+        }
+        self.missing = missing;
+        if let Some(since) = self.since.replace(Instant::now()) {
+            spin.learn(since);
+        }
+        missing > 0
+    }
+}
+
 /// As [`Socket::try_recv`], after what has happened.
 fn receive_now(socket: &mut Socket, sink: &mut Sink, retrying: bool) -> Result<Received> {
     socket.process()?;
     socket.try_recv(sink, retrying)
 }
 
-/// Has the socket's connections moved along, if they are few.
-pub fn drive(socket: &Socket) {
-    if socket.pipes().len() <= DRIVE_MAX {
-        socket.pipes().iter().for_each(|(_, end)| end.far().drive());
+/// Has the socket's connections moved along, if they are few. How many bytes are missing of bodies that have begun to come.
+pub fn drive(socket: &Socket) -> usize {
+    match socket.pipes().len() {
+        0..=DRIVE_MAX => socket
+            .pipes()
+            .iter()
+            .map(|(_, end)| end.far().drive())
+            .sum(),
+        _ => 0,
     }
 }
 

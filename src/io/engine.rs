@@ -222,6 +222,12 @@ impl Engine {
 
     // -- reading -------------------------------------------------------------------------------
 
+    /// How many bytes are still to come of a long body.
+    pub fn missing(&self) -> usize {
+        let large = self.large.as_ref();
+        large.map_or(0, |large| large.message.size() - large.filled)
+    }
+
     /// Takes in bytes that were read with the end of the handshake.
     pub fn take_in(&mut self, tx: &mut Tx, bytes: &[u8]) -> Result<()> {
         match self.speech {

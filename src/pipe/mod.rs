@@ -64,8 +64,11 @@ pub trait Far: Send + Sync {
         self.closed(linger);
     }
 
-    /// Does now, without waiting, what can be done to have something to read.
-    fn drive(&self) {}
+    /// Does now, without waiting, what can be done to have something to read. How many bytes are
+    /// missing of a long body whose beginning is there.
+    fn drive(&self) -> usize {
+        0
+    }
     /// Lends the descriptor to a thread that is about to wait, which watches it for input and
     /// drives this end when there is some, until it gives it back.
     fn lend(&self) -> Option<RawFd> {

@@ -55,7 +55,8 @@ impl Far for Session {
         self.closed(linger);
     }
 
-    fn drive(&self) {
+    fn drive(&self) -> usize {
+        let mut missing = 0;
         if let Some(mut state) = self.try_state()
             && state.is_drivable()
         {
@@ -68,8 +69,12 @@ impl Far for Session {
             if !state.stalled {
                 state.read(self);
                 state.loan.used = true;
+                if let Phase::Steady(engine) = &state.phase {
+                    missing = engine.missing();
+                }
             }
         }
+        missing
     }
 
     fn lend(&self) -> Option<RawFd> {
