@@ -14,7 +14,7 @@ mod server;
 
 use std::ops::Range;
 
-use self::boxes::{Forged, SharedKey, TAG, short_nonce};
+use self::boxes::{DirectedKey, Forged, SharedKey, TAG};
 pub use self::{
     boxes::{PublicKey, SecretKey},
     client::ClientKeys,
@@ -88,9 +88,8 @@ enum Role {
 /// Encrypts and decrypts what follows the handshake.
 #[derive(Debug)]
 pub struct Session {
-    key: SharedKey,
-    our_prefix: &'static [u8; 16],
-    their_prefix: &'static [u8; 16],
+    ours: DirectedKey,
+    theirs: DirectedKey,
     /// The nonce of our next message.
     next: u64,
     /// The nonce of the peer's last one.
@@ -102,15 +101,15 @@ pub const OVERHEAD: usize = MESSAGE.len() + 8 + TAG + 1;
 
 impl Session {
     fn new(role: Role, key: SharedKey, next: u64, last: u64) -> Session {
-        let (client, server) = (b"CurveZMQMESSAGEC", b"CurveZMQMESSAGES");
-        let (our_prefix, their_prefix) = match role {
+        let client = DirectedKey::new(&key, b"CurveZMQMESSAGEC");
+        let server = DirectedKey::new(&key, b"CurveZMQMESSAGES");
+        let (ours, theirs) = match role {
             Role::Client => (client, server),
             Role::Server => (server, client),
         };
         Session {
-            key,
-            our_prefix,
-            their_prefix,
+            ours,
+            theirs,
             next,
             last,
         }
@@ -123,13 +122,13 @@ impl Session {
         let len = OVERHEAD + parts.iter().map(|part| part.len()).sum::<usize>();
         let mut header = [0; frame::MAX_HEADER];
         let header_len = frame::write_header(Flags::NONE, len, &mut header);
-        let nonce = short_nonce(self.our_prefix, self.next);
+        let counter = self.next;
         self.next += 1;
 
         out.reserve(header_len + len);
         out.extend_from_slice(&header[..header_len]);
         out.extend_from_slice(MESSAGE);
-        out.extend_from_slice(&nonce[16..]);
+        out.extend_from_slice(&counter.to_be_bytes());
         let sealed = out.len();
         out.extend_from_slice(&[0; TAG]);
         out.push(octet_of(flags));
@@ -137,7 +136,7 @@ impl Session {
             out.extend_from_slice(part);
         }
         let (tag, text) = out[sealed..].split_at_mut(TAG);
-        tag.copy_from_slice(&self.key.seal(&nonce, text));
+        tag.copy_from_slice(&self.ours.seal(counter, text));
     }
 
     /// Decrypts the body of a frame in place: the message's flags, and where in `body` it stands.
@@ -161,8 +160,7 @@ impl Session {
             ));
         }
         self.last = counter;
-        let nonce = short_nonce(self.their_prefix, counter);
-        let text = self.key.open(&nonce, &mut body[MESSAGE.len() + 8..])?;
+        let text = self.theirs.open(counter, &mut body[MESSAGE.len() + 8..])?;
         Ok((flags_of(text[0]), OVERHEAD..body.len()))
     }
 }

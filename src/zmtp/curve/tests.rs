@@ -442,6 +442,29 @@ fn bad_servers_have_their_codes() {
     );
 }
 
+/// However it is computed, a box is the one that NaCl's crypto_box makes, and only that is opened.
+#[test]
+fn boxes_are_the_same_whatever_their_length() {
+    let shared = SharedKey::generate().unwrap();
+    let prefix = b"CurveZMQMESSAGEC";
+    let key = DirectedKey::new(&shared, prefix);
+    for (counter, len) in (1..).map(|i| i << 40 | i).zip(0..100) {
+        let text: Vec<u8> = (0..len).collect();
+        let (mut one, mut other) = (text.clone(), text.clone());
+        let tag = key.seal(counter, &mut one);
+        let same = shared.seal(&short_nonce(prefix, counter), &mut other);
+        assert_eq!((&one, tag), (&other, same), "{len} octets");
+        let sealed = [&tag[..], &one].concat();
+        assert_eq!(key.open(counter, &mut sealed.clone()).unwrap(), text);
+        assert!(key.open(counter + 1, &mut sealed.clone()).is_err());
+        for at in 0..sealed.len() {
+            let mut forged = sealed.clone();
+            forged[at] ^= 1;
+            assert!(key.open(counter, &mut forged).is_err());
+        }
+    }
+}
+
 #[test]
 fn damaged_messages_are_refused() {
     let (mut ours, theirs) = codecs();
