@@ -12,19 +12,20 @@
 
 mod coded;
 mod commands;
+mod large;
 mod writing;
 
 use std::{
     cell::RefCell,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-    ptr,
 };
 
+use self::large::Bodies;
 use super::socket::{self, Moved};
 use crate::{
     error::{Error, Result},
-    message::{Message, Source},
-    pipe::{Batch, Flags, HEAD_MAX, Placeholder, REFERENCE_MIN, Tx},
+    message::Source,
+    pipe::{Batch, Flags, REFERENCE_MIN, Tx},
     zmtp::{self, Codec, Command, Header, Limit, Reply, Version, frame},
 };
 
@@ -37,12 +38,6 @@ const TURN_MAX: usize = 1024 * 1024;
 const ENCODE_MAX: usize = 64 * 1024;
 /// What is kept for encoding from one batch to the next, for each thread (bytes).
 const ENCODE_KEEP: usize = 2 * 1024 * 1024;
-/// A body is read to where it is expected if one call is worth it, but is given no more room than
-/// that before it is there (bytes).
-const EXPECTED_MIN: usize = SCRATCH / 2;
-const EXPECTED_MAX: usize = 4 * 1024 * 1024;
-/// And not if what comes before it in its message, its own header included, is longer than this (bytes).
-const LEAD_MAX: usize = 256;
 /// So often a connection is read before others have their turn.
 pub(super) const READ_TURNS: usize = 8;
 
@@ -95,15 +90,6 @@ pub enum Read {
     More,
 }
 
-/// A body that is read into memory of its own.
-struct Large {
-    /// None for a command.
-    place: Option<Placeholder>,
-    message: Message,
-    filled: usize,
-    flags: zmtp::Flags,
-}
-
 /// A connection after its handshake.
 pub struct Engine {
     fd: OwnedFd,
@@ -116,16 +102,7 @@ pub struct Engine {
     /// For translated speech: what was read and not decoded yet. No more than [`SCRATCH`], or the
     /// beginning of a frame that is longer, and nothing behind it.
     coded: Vec<u8>,
-    large: Option<Large>,
-    /// What such a body's size was last time; zero if something else came since. The next one is
-    /// often as large: then it is read straight to where it stays, together with its header.
-    expected: usize,
-    /// How many bytes came before it in its message, with its header: REQ and REP have an empty frame there.
-    lead: usize,
-    /// How many bytes of frames were accepted since the last such body, or since the message began.
-    before: usize,
-    /// The beginning of a body that was read so, and how much of it is there.
-    early: Option<(Message, usize)>,
+    bodies: Bodies,
     /// In the midst of a message from the peer.
     inside: bool,
     /// For REQ: what of a reply is there.
@@ -157,11 +134,7 @@ impl Engine {
             out: Vec::new(),
             out_at: 0,
             coded: Vec::new(),
-            large: None,
-            expected: 0,
-            lead: 0,
-            before: 0,
-            early: None,
+            bodies: Bodies::default(),
             inside: false,
             reply: None,
             streaming: false,
@@ -222,12 +195,6 @@ impl Engine {
 
     // -- reading -------------------------------------------------------------------------------
 
-    /// How many bytes are still to come of a long body.
-    pub fn missing(&self) -> usize {
-        let large = self.large.as_ref();
-        large.map_or(0, |large| large.message.size() - large.filled)
-    }
-
     /// Takes in bytes that were read with the end of the handshake.
     pub fn take_in(&mut self, tx: &mut Tx, bytes: &[u8]) -> Result<()> {
         match self.speech {
@@ -279,98 +246,15 @@ impl Engine {
         })
     }
 
-    /// One read: first into what is left of a large body, then to where the next one is expected
-    /// with its header, or else behind what is staged, then into the buffer. Returns what came and
-    /// how much there was room for.
-    fn fill(&mut self, tx: &mut Tx, buffer: &mut Vec<u8>) -> Result<(Moved, usize)> {
-        let piece = |start: *mut u8, len| libc::iovec {
-            iov_base: start.cast(),
-            iov_len: len,
-        };
-        let mut pieces = [piece(ptr::null_mut(), 0); 3];
-        if let Some(large) = &mut self.large {
-            let left = large.message.size() - large.filled;
-            pieces[0] = piece(large.message.data().wrapping_add(large.filled), left);
-        }
-        let mut early = None;
-        if pieces[0].iov_len >= SCRATCH {
-            // It is far from done: all that comes is the body's.
-        } else if self.expected > 0 && tx.queue().staged().is_empty() {
-            let mut message = Message::with_size(self.expected)?;
-            let lead = match self.lead.checked_sub(self.before) {
-                Some(lead @ HEAD_MAX..) => lead,
-                _ => HEAD_MAX,
-            };
-            let (start, _) = tx.queue().room(lead)?;
-            pieces[1] = piece(start, lead);
-            pieces[2] = piece(message.data(), message.size());
-            early = Some(message);
-        } else if self.streaming {
-            let (start, room) = tx.queue().room(SCRATCH)?;
-            pieces[1] = piece(start, room);
-        } else {
-            buffer.resize(SCRATCH, 0);
-            let (start, room) = tx.queue().free_room();
-            pieces[1] = piece(start, room);
-            pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
-        }
-        let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
-        let has_room = |piece: &libc::iovec| piece.iov_len > 0;
-        let first = pieces.iter().position(has_room).unwrap_or(0);
-        let last = pieces.iter().rposition(has_room).unwrap_or(0);
-        // SAFETY: the rest of the body, the room in the segment, the next body and the buffer are
-        // ours to write.
-        let moved = unsafe { socket::receive(self.fd(), &pieces[first..=last]) }?;
-        if let Moved::Bytes(bytes) = moved {
-            let body = bytes.min(pieces[0].iov_len);
-            let staged = (bytes - body).min(pieces[1].iov_len);
-            if let Some(large) = &mut self.large {
-                large.filled += body;
-            }
-            // SAFETY: just written there.
-            unsafe { tx.queue().fill(staged) };
-            let rest = bytes - body - staged;
-            match early {
-                Some(message) if rest > 0 => self.take_early(tx, message, rest)?,
-                None if rest > 0 => tx.queue().stage(&buffer[..rest])?,
-                _ => {}
-            }
-        }
-        Ok((moved, wanted))
-    }
-
-    /// Keeps what was read of a body before its header was looked at, if it is what was expected: whole frames, and
-    /// then its header.
-    fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
-        let mut staged: &[u8] = tx.queue().staged();
-        // A header that isn't allowed is an error only when the body before it is done with.
-        while let Ok(Some(header)) = Header::parse(staged, self.limit) {
-            if staged.len() == HEAD_MAX
-                && header.header_len == HEAD_MAX
-                && header.body_len == message.size()
-            {
-                self.early = Some((message, filled));
-                return Ok(());
-            }
-            match staged.get(header.frame_len()..) {
-                Some(rest) => staged = rest,
-                None => break,
-            }
-        }
-        self.expected = 0;
-        tx.queue().stage(&message.bytes()[..filled])
-    }
-
     /// Accepts the whole frames among what is staged. False if the pipe is full.
     fn parse(&mut self, tx: &mut Tx) -> Result<bool> {
         // What of the records accepted last is commands that say nothing to the reader (bytes).
         let mut skipped = 0;
         loop {
-            if let Some(large) = self.large.take() {
-                if large.filled < large.message.size() {
-                    self.large = Some(large);
-                    break;
-                }
+            if self.missing() > 0 {
+                break;
+            }
+            if let Some(large) = self.bodies.current.take() {
                 self.complete(tx, large)?;
             }
             if self.reply.is_none() && self.accept_plain(tx) {
@@ -410,7 +294,11 @@ impl Engine {
                 staged[0] &= Flags::WIRE;
             }
             self.begin_frame(header.flags, header.body_len)?;
-            self.before = if self.inside { self.before + size } else { 0 };
+            self.bodies.before = if self.inside {
+                self.bodies.before + size
+            } else {
+                0
+            };
             // SAFETY: a whole frame, without flags of ours.
             unsafe { tx.queue().accept(size) };
             skipped = 0;
@@ -433,14 +321,14 @@ impl Engine {
             unsafe { tx.queue().accept(walk.whole) };
             tx.end_messages(walk.messages);
             self.inside = false;
-            self.before = 0;
+            self.bodies.before = 0;
         }
         let begun = walk.octets - walk.whole;
         if begun > 0 {
             // SAFETY: as above.
             unsafe { tx.queue().accept(begun) };
             self.inside = true;
-            self.before += begun;
+            self.bodies.before += begun;
         }
         walk.octets > 0
     }
@@ -452,58 +340,6 @@ impl Engine {
             Some(reply) => reply.advance(self.inside, len),
             None => Ok(()),
         }
-    }
-
-    /// Goes on with a body in memory of its own: what of it has come is moved there.
-    fn begin_large(&mut self, tx: &mut Tx, header: &Header) -> Result<()> {
-        let (message, filled) = match self.early.take() {
-            Some(early) => early,
-            None => {
-                let mut message = Message::with_size(header.body_len)?;
-                let here = &tx.queue().staged()[header.header_len..];
-                // SAFETY: there is room for the whole body, of which this is less, and nobody
-                // else has the message yet.
-                unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), here.len()) };
-                (message, here.len())
-            }
-        };
-        self.lead = std::mem::take(&mut self.before) + header.header_len;
-        self.expected = match header.body_len {
-            size @ EXPECTED_MIN..=EXPECTED_MAX if self.lead <= LEAD_MAX => size,
-            _ => 0,
-        };
-        tx.queue().unstage();
-        let place = match header.flags.command() {
-            true => None,
-            false => Some(tx.queue().placeholder()?),
-        };
-        self.large = Some(Large {
-            place,
-            message,
-            filled,
-            flags: header.flags,
-        });
-        Ok(())
-    }
-
-    fn complete(&mut self, tx: &mut Tx, large: Large) -> Result<()> {
-        let Some(place) = large.place else {
-            // What has come behind it makes room for the subscription, if it is one.
-            let behind = tx.queue().staged().to_vec();
-            tx.queue().unstage();
-            self.deliver_command(tx, large.message.bytes())?;
-            return tx.queue().stage(&behind);
-        };
-        self.begin_frame(large.flags, large.message.size())?;
-        // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
-        unsafe {
-            tx.queue()
-                .complete(place, u8::from(self.inside), large.message)
-        };
-        if !self.inside {
-            tx.end_message();
-        }
-        Ok(())
     }
 
     fn read_bare(&mut self, tx: &mut Tx) -> Result<Read> {

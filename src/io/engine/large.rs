@@ -1,0 +1,186 @@
+//! Large bodies, which are read into memory of their own: straight to where they stay, if the next one is as large as the
+//! last.
+
+use std::ptr;
+
+use super::{Engine, Moved, SCRATCH, socket};
+use crate::{
+    error::Result,
+    message::Message,
+    pipe::{HEAD_MAX, Placeholder, Tx},
+    zmtp::{self, Header},
+};
+
+/// A body is read to where it is expected if one call is worth it, but is given no more room than
+/// that before it is there (bytes).
+const EXPECTED_MIN: usize = SCRATCH / 2;
+const EXPECTED_MAX: usize = 4 * 1024 * 1024;
+/// And not if what comes before it in its message, its own header included, is longer than this (bytes).
+const LEAD_MAX: usize = 256;
+
+/// A body that is read into memory of its own.
+pub(super) struct Large {
+    /// None for a command.
+    place: Option<Placeholder>,
+    message: Message,
+    filled: usize,
+    flags: zmtp::Flags,
+}
+
+/// The large bodies of a connection.
+#[derive(Default)]
+pub(super) struct Bodies {
+    /// The one that is coming.
+    pub(super) current: Option<Large>,
+    /// What such a body's size was last time; zero if something else came since. The next one is
+    /// often as large: then it is read straight to where it stays, together with its header.
+    expected: usize,
+    /// How many bytes came before it in its message, with its header: REQ and REP have an empty frame there.
+    lead: usize,
+    /// How many bytes of frames were accepted since the last such body, or since the message began.
+    pub(super) before: usize,
+    /// The beginning of a body that was read so, and how much of it is there.
+    early: Option<(Message, usize)>,
+}
+
+impl Engine {
+    /// How many bytes are still to come of a long body.
+    pub fn missing(&self) -> usize {
+        let large = self.bodies.current.as_ref();
+        large.map_or(0, |large| large.message.size() - large.filled)
+    }
+
+    /// One read: first into what is left of a large body, then to where the next one is expected
+    /// with its header, or else behind what is staged, then into the buffer. Returns what came and
+    /// how much there was room for.
+    pub(super) fn fill(&mut self, tx: &mut Tx, buffer: &mut Vec<u8>) -> Result<(Moved, usize)> {
+        let piece = |start: *mut u8, len| libc::iovec {
+            iov_base: start.cast(),
+            iov_len: len,
+        };
+        let mut pieces = [piece(ptr::null_mut(), 0); 3];
+        if let Some(large) = &mut self.bodies.current {
+            let left = large.message.size() - large.filled;
+            pieces[0] = piece(large.message.data().wrapping_add(large.filled), left);
+        }
+        let mut early = None;
+        if pieces[0].iov_len >= SCRATCH {
+            // It is far from done: all that comes is the body's.
+        } else if self.bodies.expected > 0 && tx.queue().staged().is_empty() {
+            let mut message = Message::with_size(self.bodies.expected)?;
+            let lead = match self.bodies.lead.checked_sub(self.bodies.before) {
+                Some(lead @ HEAD_MAX..) => lead,
+                _ => HEAD_MAX,
+            };
+            let (start, _) = tx.queue().room(lead)?;
+            pieces[1] = piece(start, lead);
+            pieces[2] = piece(message.data(), message.size());
+            early = Some(message);
+        } else if self.streaming {
+            let (start, room) = tx.queue().room(SCRATCH)?;
+            pieces[1] = piece(start, room);
+        } else {
+            buffer.resize(SCRATCH, 0);
+            let (start, room) = tx.queue().free_room();
+            pieces[1] = piece(start, room);
+            pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
+        }
+        let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
+        let has_room = |piece: &libc::iovec| piece.iov_len > 0;
+        let first = pieces.iter().position(has_room).unwrap_or(0);
+        let last = pieces.iter().rposition(has_room).unwrap_or(0);
+        // SAFETY: the rest of the body, the room in the segment, the next body and the buffer are
+        // ours to write.
+        let moved = unsafe { socket::receive(self.fd(), &pieces[first..=last]) }?;
+        if let Moved::Bytes(bytes) = moved {
+            let body = bytes.min(pieces[0].iov_len);
+            let staged = (bytes - body).min(pieces[1].iov_len);
+            if let Some(large) = &mut self.bodies.current {
+                large.filled += body;
+            }
+            // SAFETY: just written there.
+            unsafe { tx.queue().fill(staged) };
+            let rest = bytes - body - staged;
+            match early {
+                Some(message) if rest > 0 => self.take_early(tx, message, rest)?,
+                None if rest > 0 => tx.queue().stage(&buffer[..rest])?,
+                _ => {}
+            }
+        }
+        Ok((moved, wanted))
+    }
+
+    /// Keeps what was read of a body before its header was looked at, if it is what was expected: whole frames, and
+    /// then its header.
+    fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
+        let mut staged: &[u8] = tx.queue().staged();
+        // A header that isn't allowed is an error only when the body before it is done with.
+        while let Ok(Some(header)) = Header::parse(staged, self.limit) {
+            if staged.len() == HEAD_MAX
+                && header.header_len == HEAD_MAX
+                && header.body_len == message.size()
+            {
+                self.bodies.early = Some((message, filled));
+                return Ok(());
+            }
+            match staged.get(header.frame_len()..) {
+                Some(rest) => staged = rest,
+                None => break,
+            }
+        }
+        self.bodies.expected = 0;
+        tx.queue().stage(&message.bytes()[..filled])
+    }
+
+    /// Goes on with a body in memory of its own: what of it has come is moved there.
+    pub(super) fn begin_large(&mut self, tx: &mut Tx, header: &Header) -> Result<()> {
+        let (message, filled) = match self.bodies.early.take() {
+            Some(early) => early,
+            None => {
+                let mut message = Message::with_size(header.body_len)?;
+                let here = &tx.queue().staged()[header.header_len..];
+                // SAFETY: there is room for the whole body, of which this is less, and nobody
+                // else has the message yet.
+                unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), here.len()) };
+                (message, here.len())
+            }
+        };
+        self.bodies.lead = std::mem::take(&mut self.bodies.before) + header.header_len;
+        self.bodies.expected = match header.body_len {
+            size @ EXPECTED_MIN..=EXPECTED_MAX if self.bodies.lead <= LEAD_MAX => size,
+            _ => 0,
+        };
+        tx.queue().unstage();
+        let place = match header.flags.command() {
+            true => None,
+            false => Some(tx.queue().placeholder()?),
+        };
+        self.bodies.current = Some(Large {
+            place,
+            message,
+            filled,
+            flags: header.flags,
+        });
+        Ok(())
+    }
+
+    pub(super) fn complete(&mut self, tx: &mut Tx, large: Large) -> Result<()> {
+        let Some(place) = large.place else {
+            // What has come behind it makes room for the subscription, if it is one.
+            let behind = tx.queue().staged().to_vec();
+            tx.queue().unstage();
+            self.deliver_command(tx, large.message.bytes())?;
+            return tx.queue().stage(&behind);
+        };
+        self.begin_frame(large.flags, large.message.size())?;
+        // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
+        unsafe {
+            tx.queue()
+                .complete(place, u8::from(self.inside), large.message)
+        };
+        if !self.inside {
+            tx.end_message();
+        }
+        Ok(())
+    }
+}
