@@ -35,6 +35,9 @@ pub type Turn = Locked<Box<Socket>>;
 /// A waiting thread drives so many connections by itself, at most.
 const DRIVE_MAX: usize = 4;
 
+/// How long the rest of a body is looked for without sleep. A signal, or another thread that wants the socket, waits so long.
+const REST_MAX: Duration = Duration::from_millis(10);
+
 /// Until when to wait: milliseconds from now; negative: forever.
 pub fn deadline(timeout: i64) -> Option<Instant> {
     u64::try_from(timeout)
@@ -200,7 +203,9 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
             result = receive_now(&mut socket, sink, !is_over);
         }
         if result == Err(Error::EAGAIN) && !is_over {
-            if rest.comes_soon(missing, &mut socket.spin_for_rest) {
+            let late = began + REST_MAX;
+            let late = deadline.map_or(late, |deadline| late.min(deadline));
+            if rest.comes_soon(missing, &mut socket.spin_for_rest) && Instant::now() < late {
                 continue;
             }
             // Only now: what has come already needs no loan.
