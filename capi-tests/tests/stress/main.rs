@@ -95,6 +95,7 @@ const TESTS: &[Test] = &[
     test("fd_of_a_new_link", 30, wake::fd_of_a_new_link),
     test("guests_are_welcomed", 30, wake::guests_are_welcomed),
     test("woken_by_signal", 30, wake::woken_by_signal),
+    test("dripping_body", 30, wake::dripping_body),
     alone("ping_pong_tcp", 60, || wake::ping_pong("tcp")),
     alone("ping_pong_ipc", 60, || wake::ping_pong("ipc")),
     alone("ping_pong_inproc", 60, || wake::ping_pong("inproc")),

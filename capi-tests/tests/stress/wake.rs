@@ -1,20 +1,25 @@
 //! Threads that wait are woken by what ends their wait.
 
 use std::{
+    io::Write,
+    net::TcpStream,
     ptr,
     sync::{
         Barrier,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use capi_tests::api::{Context, Errno, Library, PollItem, Result, Socket, consts::*};
+use capi_tests::{
+    api::{Context, Errno, Library, PollItem, Result, Socket, consts::*},
+    process::patience,
+};
 
 use crate::{
     busy::among_busy_threads,
-    factor,
+    factor, garbage,
     signals::{accept_signals, signal, this_thread},
     way::Way,
 };
@@ -304,4 +309,36 @@ pub fn guests_are_welcomed() {
         }
     }
     context.term().expect("ended");
+}
+
+/// A body that comes in byte by byte, and never ends, keeps nobody beyond the timeout.
+pub fn dripping_body() {
+    let context = Library::under_test().context();
+    let socket = context.socket(PULL);
+    socket.set(RCVTIMEO, 50).expect("an option");
+    let endpoint = socket.bind_any("tcp");
+    let address = endpoint.strip_prefix("tcp://").expect("an address");
+    let mut peer = TcpStream::connect(address).expect("connected");
+    peer.set_nodelay(true).expect("an option");
+    peer.write_all(&garbage::greeting(1, b"NULL", 0))
+        .expect("sent");
+    peer.write_all(&garbage::ready(b"PUSH")).expect("sent");
+    peer.write_all(b"\x02\0\0\0\0\0\xff\xff\xff").expect("sent");
+    let stop = AtomicBool::new(false);
+    let waited = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                peer.write_all(b"x").expect("sent");
+            }
+        });
+        let began = Instant::now();
+        for _ in 0..10 {
+            assert_eq!(socket.recv(0), Err(Errno(libc::EAGAIN)));
+        }
+        stop.store(true, Ordering::Relaxed);
+        began.elapsed()
+    });
+    assert!(waited < Duration::from_secs(5) * patience(), "{waited:?}");
+    socket.close().expect("closed");
+    context.term().expect("an end");
 }
