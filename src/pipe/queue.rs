@@ -5,7 +5,7 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicPtr, Ordering},
+        atomic::{AtomicPtr, AtomicUsize, Ordering},
     },
 };
 
@@ -37,8 +37,11 @@ pub struct Shared {
     pub(super) first: AtomicPtr<Segment>,
     spare: AtomicPtr<Segment>,
     /// Where the reader stopped: segment, offset and bytes since the beginning. Written when the
-    /// reader is dropped and read when both are, with the count of the `Arc` between.
+    /// reader is dropped and read when both are, with `gone` between.
     unread: Cell<(Option<Link>, usize, u64)>,
+    /// How many of the ends are gone. The second one sees all that the first one did; so it would by
+    /// the count of the `Arc`, but there the thread sanitizer doesn't see it.
+    gone: AtomicUsize,
 }
 
 // SAFETY: the atomics speak for themselves; `unread` is accessed as described there.
@@ -53,6 +56,7 @@ pub fn queue() -> (Writer, Reader) {
         first: AtomicPtr::new(ptr::null_mut()),
         spare: AtomicPtr::new(ptr::null_mut()),
         unread: Cell::new((None, 0, 0)),
+        gone: AtomicUsize::new(0),
     });
     (Writer::new(shared.clone()), Reader::new(shared))
 }
@@ -86,6 +90,11 @@ impl Shared {
             // SAFETY: whoever swaps it out owns it.
             unsafe { Segment::free(old) };
         }
+    }
+
+    /// One of the ends is done with it all.
+    pub(super) fn leave(&self) {
+        self.gone.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn set_unread(&self, segment: Option<Link>, offset: usize, total: u64) {

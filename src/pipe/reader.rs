@@ -445,5 +445,6 @@ impl Drop for Reader {
         self.rewind();
         self.shared
             .set_unread(self.mark.segment, self.mark.offset, self.mark.total);
+        self.shared.leave();
     }
 }

@@ -359,5 +359,6 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.rollback();
+        self.shared.leave();
     }
 }
