@@ -40,11 +40,6 @@ impl Pattern for Dealer {
         self.inbound.activated(id);
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        pipes.fade(id);
-        self.readable(pipes, id);
-    }
-
     fn writable(&mut self, _: &mut Pipes, id: PipeId) {
         self.outbound.activated(id);
     }

@@ -102,7 +102,8 @@ pub trait Pattern: Send {
 
     /// The far end was closed. What it has sent before can still be read.
     fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        pipes.close(id);
+        pipes.fade(id);
+        self.readable(pipes, id);
     }
 
     /// Sends a part. EAGAIN if it would block, [`BROKEN`], EFSM, EHOSTUNREACH, ENOMEM, ENOTSUP.

@@ -23,11 +23,6 @@ impl Pattern for Pull {
         self.0.activated(id);
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        pipes.fade(id);
-        self.readable(pipes, id);
-    }
-
     #[inline]
     fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
         self.0.recv(pipes, sink)

@@ -107,10 +107,6 @@ impl Pattern for Req {
         self.dealer.readable(pipes, id);
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        self.dealer.closed(pipes, id);
-    }
-
     fn writable(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.dealer.writable(pipes, id);
     }

@@ -72,7 +72,9 @@ impl Router {
         if local && let Some(routing_id) = self.routes.take_connect_id() {
             self.routes.set(id, &routing_id);
             // What the peer is called by itself is passed over when it is its turn, as with libzmq.
-            if let Some(end) = pipes.get_mut(id).filter(|_| !self.raw) {
+            if !self.raw
+                && let Some(end) = pipes.get_mut(id)
+            {
                 end.wait_a_turn();
             }
             return Ok(());

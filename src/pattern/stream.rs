@@ -52,6 +52,11 @@ impl Pattern for Stream {
         self.inbound.activated(id);
     }
 
+    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // Who sends to it is to know at once that it is gone.
+        pipes.close(id);
+    }
+
     fn send(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {
         if !self.more {
             if more {

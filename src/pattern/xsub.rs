@@ -105,11 +105,6 @@ impl Pattern for XSub {
         self.inbound.activated(id);
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        pipes.fade(id);
-        self.readable(pipes, id);
-    }
-
     fn writable(&mut self, _: &mut Pipes, id: PipeId) {
         self.outbound.activated(id);
     }

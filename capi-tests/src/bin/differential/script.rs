@@ -428,7 +428,6 @@ impl Generator {
                 self.join(slot, n >= 28);
                 return;
             }
-            // Either call does for both.
             30 | 31 | 38
                 if self.conflate
                     || self.immediate.contains(&true)
@@ -436,6 +435,7 @@ impl Generator {
             {
                 return;
             }
+            // Either call does for both.
             30 | 31 if kind == STREAM || !name.is_remote() && !self.is_bound(name) => return,
             30 => Step::Unbind(slot, name),
             31 => Step::Disconnect(slot, name),
