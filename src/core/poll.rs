@@ -135,7 +135,7 @@ fn look(items: &mut [Item], drive: bool) -> Result<usize> {
         if let What::Socket(handle) = item.what {
             let mut socket = handle.lock()?;
             if drive {
-                wait::drive(&socket);
+                socket.pipes().drive();
             }
             socket.look_around()?;
             item.ready = socket.ready() & item.events;

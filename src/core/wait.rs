@@ -32,9 +32,6 @@ pub type Handle = &'static Slot<Box<Socket>>;
 /// A socket whose turn it is.
 pub type Turn = Locked<Box<Socket>>;
 
-/// A waiting thread drives so many connections by itself, at most.
-const DRIVE_MAX: usize = 4;
-
 /// How long the rest of a body is looked for without sleep. A signal, or another thread that wants the socket, waits so long.
 const REST_MAX: Duration = Duration::from_millis(10);
 
@@ -106,7 +103,7 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
     let mut is_over = false;
     loop {
         // What fills the pipes goes out the sooner.
-        drive(&socket);
+        socket.pipes().drive();
         socket.process()?;
         match socket.try_send(more, part) {
             Err(Error::EAGAIN) if !is_over => {}
@@ -129,7 +126,7 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
 
 /// Whether to try again rather than to sleep. Lets others run in between.
 pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
-    socket.pipes().len() <= DRIVE_MAX && socket.spin.goes_on(began)
+    socket.pipes().are_few() && socket.spin.goes_on(began)
 }
 
 /// Whether a message may be sent without waiting.
@@ -181,7 +178,7 @@ fn go_on_receiving(
 
 fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
     if dont_wait || socket.options().receive_timeout == 0 {
-        drive(&socket);
+        socket.pipes().drive();
         return receive_now(&mut socket, sink, false);
     }
     let (began, deadline) = (
@@ -199,7 +196,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
         }
         let mut missing = 0;
         if result == Err(Error::EAGAIN) {
-            missing = drive(&socket);
+            missing = socket.pipes().drive();
             result = receive_now(&mut socket, sink, !is_over);
         }
         if result == Err(Error::EAGAIN) && !is_over {
@@ -254,18 +251,6 @@ fn receive_now(socket: &mut Socket, sink: &mut Sink, retrying: bool) -> Result<R
     socket.try_recv(sink, retrying)
 }
 
-/// Has the socket's connections moved along, if they are few. How many bytes are missing of bodies that have begun to come.
-pub fn drive(socket: &Socket) -> usize {
-    match socket.pipes().len() {
-        0..=DRIVE_MAX => socket
-            .pipes()
-            .iter()
-            .map(|(_, end)| end.far().drive())
-            .sum(),
-        _ => 0,
-    }
-}
-
 /// Descriptors that are lent to a thread for as long as it waits.
 ///
 /// A connection may end, and its descriptor be closed and stand for something else, while the
@@ -279,7 +264,7 @@ pub struct Loans {
 impl Loans {
     /// Borrows the descriptors of a socket's connections, if they are few.
     pub fn add(&mut self, socket: &Socket) {
-        if socket.pipes().len() <= DRIVE_MAX {
+        if socket.pipes().are_few() {
             let fars = socket.pipes().iter().map(|(_, end)| end.far());
             self.lent
                 .extend(fars.filter_map(|far| Some((far.clone(), far.lend()?))));

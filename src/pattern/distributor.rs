@@ -105,6 +105,12 @@ impl Distributor {
         self.matching = 0;
     }
 
+    /// Whether any matches.
+    #[inline]
+    pub fn is_marked(&self) -> bool {
+        self.matching > 0
+    }
+
     /// Whether all pipes that match have room.
     pub fn has_room(&self, pipes: &mut Pipes) -> bool {
         self.ring.as_slice()[..self.matching].iter().all(|&id| {

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::pipe::{End, PipeId};
 
+/// A socket that has no more pipes than that drives their connections itself.
+const FEW: usize = 4;
+
 /// So many pipes whose far ends are gone wait for the reader to come by.
 const FADING_MAX: usize = 64;
 
@@ -94,6 +97,26 @@ impl Pipes {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether they are few enough for the socket's threads to drive the connections.
+    pub fn are_few(&self) -> bool {
+        self.len <= FEW
+    }
+
+    /// Has the connections moved along, if they are few. How many bytes are missing of bodies that have begun to come.
+    pub fn drive(&self) -> usize {
+        match self.are_few() {
+            true => self.iter().map(|(_, end)| end.far().drive()).sum(),
+            false => 0,
+        }
+    }
+
+    /// As [`Pipes::drive`], but for connections that were caught up with a moment ago. Whether there are any others.
+    pub fn catch_up(&mut self) -> bool {
+        let few = self.are_few();
+        let drive = |any, (_, end): (_, &mut End)| end.catch_up() || any;
+        few && self.iter_mut().fold(false, drive)
     }
 
     /// The names of all pipes.

@@ -180,6 +180,19 @@ impl XPub {
         }));
     }
 
+    /// Takes the subscriptions that have come as far as this machine, but not further: the I/O thread may wait for the very
+    /// processor that we use. Whether there may be some. Not in manual mode, where it is the program that subscribes.
+    #[cold]
+    fn catch_up(&mut self, pipes: &mut Pipes) -> bool {
+        let caught_up = !self.options.xpub_manual && pipes.catch_up();
+        if caught_up {
+            for id in pipes.ids() {
+                self.read(pipes, id);
+            }
+        }
+        caught_up
+    }
+
     /// Finds out who gets the message.
     #[inline]
     fn select(&mut self, message: &[u8]) {
@@ -240,6 +253,9 @@ impl Pattern for XPub {
     fn send(&mut self, pipes: &mut Pipes, more: bool, part: &mut Source) -> Result<()> {
         if !self.more {
             self.select(part.bytes());
+            if !self.outbound.is_marked() && self.catch_up(pipes) {
+                self.select(part.bytes());
+            }
         }
         if self.options.xpub_nodrop && !self.outbound.has_room(pipes) {
             return Err(Error::EAGAIN);

@@ -22,6 +22,9 @@ use crate::{
 /// Who fills a pipe in less time than this finds it full, once.
 const FILLED: Duration = Duration::from_millis(1);
 
+/// What was caught up with is left alone for so long.
+const CAUGHT_UP: Duration = Duration::from_millis(1);
+
 /// Whether the far end is told at once of what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cork {
@@ -66,6 +69,7 @@ pub struct End {
     looked: Instant,
     looks: u64,
     refused: bool,
+    caught_up: Option<Instant>,
 }
 
 impl End {
@@ -93,6 +97,7 @@ impl End {
             looked: Instant::now(),
             looks: 0,
             refused: false,
+            caught_up: None,
         }
     }
 
@@ -215,6 +220,18 @@ impl End {
         }
         self.looked = now;
         self.ends.tx.has_room()
+    }
+
+    /// Has the connection moved along, unless that was done a moment ago. Whether it was.
+    pub fn catch_up(&mut self) -> bool {
+        let now = Instant::now();
+        let soon = |before| now.duration_since(before) < CAUGHT_UP;
+        if self.caught_up.is_some_and(soon) {
+            return false;
+        }
+        self.caught_up = Some(now);
+        self.far.drive();
+        true
     }
 
     /// Whether a message can be written now, as far as is known without a look at the far end.

@@ -94,6 +94,7 @@ const TESTS: &[Test] = &[
     test("woken_by_close", 30, wake::woken_by_close),
     test("fd_of_a_new_link", 30, wake::fd_of_a_new_link),
     test("guests_are_welcomed", 30, wake::guests_are_welcomed),
+    test("fresh_subscriptions", 30, wake::fresh_subscriptions),
     test("woken_by_signal", 30, wake::woken_by_signal),
     test("dripping_body", 30, wake::dripping_body),
     alone("ping_pong_tcp", 60, || wake::ping_pong("tcp")),

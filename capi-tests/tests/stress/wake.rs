@@ -311,6 +311,38 @@ pub fn guests_are_welcomed() {
     context.term().expect("ended");
 }
 
+/// A publisher that now and then has something to say heeds what was subscribed to until then, although its I/O thread has
+/// hardly had the time to read it, or none. (That thread may be reading at that moment, so it isn't always.)
+pub fn fresh_subscriptions() {
+    const ROUNDS: u32 = 100;
+    let library = Library::under_test();
+    let (here, there) = (library.context(), library.context());
+    let (publisher, subscriber) = (here.socket(PUB), there.socket(SUB));
+    subscriber.set(RCVTIMEO, 20).expect("an option");
+    let endpoint = publisher.bind_any("tcp");
+    subscriber.set_bytes(SUBSCRIBE, b"ready").expect("wanted");
+    subscriber.connect(&endpoint).expect("connected");
+    let until = Instant::now() + patience() * Duration::from_secs(10);
+    while subscriber.recv(0).is_err() {
+        assert!(Instant::now() < until, "no connection");
+        publisher.send(b"ready", 0).expect("sent");
+    }
+    let heeded = |topic: &[u8; 4]| {
+        // Between what it has to say: it doesn't look all the time.
+        thread::sleep(Duration::from_millis(2));
+        subscriber.set_bytes(SUBSCRIBE, topic).expect("wanted");
+        publisher.send(topic, 0).expect("sent");
+        subscriber.recv(0).is_ok_and(|body| body == topic)
+    };
+    let heeded = (0..ROUNDS).filter(|round| heeded(&round.to_be_bytes()));
+    let heeded = heeded.count();
+    assert!(heeded > 80, "{heeded} of {ROUNDS}");
+    publisher.close().expect("closed");
+    subscriber.close().expect("closed");
+    here.term().expect("ended");
+    there.term().expect("ended");
+}
+
 /// A body that comes in byte by byte, and never ends, keeps nobody beyond the timeout.
 pub fn dripping_body() {
     let context = Library::under_test().context();
