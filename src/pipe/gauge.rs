@@ -140,6 +140,11 @@ impl Gauge {
         self.count.load(Ordering::Acquire)
     }
 
+    /// Whether it is advanced again and again, with nobody asleep.
+    pub fn is_busy(&self) -> bool {
+        self.marks.load(Ordering::Relaxed) == BUSY
+    }
+
     /// Whether it was closed.
     pub fn is_closed(&self) -> bool {
         self.marks.load(Ordering::Acquire) & CLOSED != 0

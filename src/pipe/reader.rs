@@ -37,6 +37,8 @@ pub struct Reader {
     limit: u64,
     /// Bytes that can be read at `at` without asking further.
     run: usize,
+    /// There was nothing at the last look for a frame.
+    starved: bool,
     /// There may be references among the records from `mark` to `at`, which were sent.
     has_references: bool,
 }
@@ -90,6 +92,12 @@ pub enum Gathered {
     Special,
 }
 
+/// Fewer bytes than this, from a writer in full swing, are not worth a look: each slows the writer down, as the count has to
+/// come back to its processor.
+const GLEANINGS: u64 = 256;
+/// So often the processor pauses until the next look; that is some hundred nanoseconds.
+const PAUSES: usize = 32;
+
 /// A batch has no more pieces than this.
 const PIECES_MAX: usize = 256;
 
@@ -107,6 +115,7 @@ impl Reader {
             partial: 0,
             limit: 0,
             run: 0,
+            starved: false,
             has_references: false,
         }
     }
@@ -140,6 +149,21 @@ impl Reader {
         false
     }
 
+    /// As [`Reader::has_records`] for who reads frame by frame: keeps a distance from a writer in full swing, so that they
+    /// don't work on the same line of memory. Who had to wait for something gets it at once.
+    fn look(&mut self) -> bool {
+        if !self.refill() {
+            self.starved = true;
+            return false;
+        }
+        let starved = std::mem::take(&mut self.starved);
+        if self.limit - self.at.total < GLEANINGS && !starved && self.shared.bytes.is_busy() {
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
+            return self.refill();
+        }
+        true
+    }
+
     /// Gives back the segments between the mark and the position, and moves the mark there.
     #[inline]
     fn release(&mut self) {
@@ -166,7 +190,7 @@ impl Reader {
     #[inline(always)]
     pub fn read_frame(&mut self) -> Option<(Flags, &[u8])> {
         debug_assert_eq!(self.partial, 0);
-        if !self.has_records() {
+        if self.run == 0 && !self.look() {
             return None;
         }
         let segment = self.at.segment?;
