@@ -8,6 +8,7 @@ use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT},
     error::{Error, Result},
     message::{Message, Sink, Source},
+    pipe::SHARED_MIN,
 };
 
 /// So many messages are forwarded one way before the other way has its turn.
@@ -141,7 +142,13 @@ fn forward_burst(
                     &mut Source::Message(&mut message.duplicate()),
                 )?;
             }
-            wait::send(to, part.more, false, &mut Source::Message(&mut message))?;
+            // What is copied in any case leaves the message's memory to the next one.
+            let mut source =
+                match part.size < SHARED_MIN && !message.is_shared() && !message.is_foreign() {
+                    true => Source::Bytes(message.bytes()),
+                    false => Source::Message(&mut message),
+                };
+            wait::send(to, part.more, false, &mut source)?;
             count(sent, part.size);
             if !part.more {
                 break;

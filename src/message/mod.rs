@@ -156,6 +156,9 @@ impl Message {
     #[inline(always)]
     pub fn copy_from(&mut self, bytes: &[u8], more: bool) -> Result<()> {
         if bytes.len() > INLINE_MAX {
+            if self.kind == Kind::COUNTED {
+                return self.copy_again(bytes, more);
+            }
             *self = Message::copy_of(bytes)?;
             self.more = more;
             return Ok(());
@@ -166,6 +169,21 @@ impl Message {
             Message::emplace_inline(self, bytes.len(), more);
             copy(bytes.as_ptr(), (&raw mut self.storage).cast(), bytes.len());
         }
+        Ok(())
+    }
+
+    /// As [`Message::copy_from`], where there is a counted body, which is used again if it has this size, and nobody else has
+    /// it.
+    #[inline(never)]
+    fn copy_again(&mut self, bytes: &[u8], more: bool) -> Result<()> {
+        if self.size() == bytes.len() && !self.shared && !self.is_foreign() {
+            self.metadata = None;
+            // SAFETY: of this size, and our own alone.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.data(), bytes.len()) };
+        } else {
+            *self = Message::copy_of(bytes)?;
+        }
+        self.more = more;
         Ok(())
     }
 

@@ -65,3 +65,22 @@ fn a_foreign_body_is_freed_once_by_the_last_owner() {
     message.close().unwrap();
     assert_eq!(freed.load(Ordering::Relaxed), 1);
 }
+
+/// The memory of a message that is received into again and again is used again, unless somebody else sees it.
+#[test]
+fn a_body_of_the_same_size_is_used_again() {
+    let mut message = Message::copy_of(&[1; 100]).unwrap();
+    let memory = message.data();
+    message.copy_from(&[2; 100], true).unwrap();
+    assert_eq!(message.data(), memory);
+    assert!(message.more() && message.bytes() == [2; 100]);
+    let copy = message.duplicate();
+    message.copy_from(&[3; 100], false).unwrap();
+    assert_eq!(
+        (copy.bytes(), message.bytes()),
+        (&[2; 100][..], &[3; 100][..])
+    );
+    assert!(!message.is_shared());
+    message.copy_from(&[4; 99], false).unwrap();
+    assert_eq!(message.bytes(), [4; 99]);
+}
