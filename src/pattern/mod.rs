@@ -16,6 +16,7 @@ mod fair_queue;
 mod hash;
 mod load_balancer;
 mod pair;
+mod pieces;
 mod pipes;
 mod pull;
 mod push;

@@ -7,7 +7,10 @@
 //! enough for a cache; a topic of up to eleven bytes takes twenty in a list beside it, and topics
 //! that come together stand together.
 
-use super::hash::{Keys, Prefixes};
+use super::{
+    hash::{Keys, Prefixes},
+    pieces::Pieces,
+};
 
 const INLINE_MAX: usize = 11;
 /// In the place of a size: the topic is elsewhere; there is no topic.
@@ -80,7 +83,7 @@ pub enum Fate {
 pub struct Topics {
     keys: Keys,
     /// Free ones are a list by `value`, if `len` is less than there are.
-    entries: Vec<Entry>,
+    entries: Pieces<Entry>,
     free: u32,
     len: usize,
     /// The first `bits` of a hash say where to look first. What stands there is the rest of the
@@ -106,11 +109,11 @@ struct Initial {
 }
 
 /// Makes room for more by a quarter rather than by doubling, once that is a lot.
-fn make_room<T>(items: &mut Vec<T>, more: usize) {
-    let len = items.len();
-    if items.capacity() - len < more {
+fn make_room(bytes: &mut Vec<u8>, more: usize) {
+    let len = bytes.len();
+    if bytes.capacity() - len < more {
         let usual = if len < 1024 { len } else { len / 4 };
-        items.reserve_exact(more.max(usual).max(4));
+        bytes.reserve_exact(more.max(usual));
     }
 }
 
@@ -202,7 +205,6 @@ impl Topics {
         }
         let mut i = self.entries.len();
         if self.len == i {
-            make_room(&mut self.entries, 1);
             self.entries.push(entry);
         } else {
             i = self.free as usize;
@@ -306,8 +308,7 @@ impl Topics {
     /// Gives memory back.
     fn shrink(&mut self) {
         if self.entries.len() > 64 && self.len < self.entries.len() / 8 {
-            self.entries.retain(|entry| entry.size != EMPTY);
-            self.entries.shrink_to_fit();
+            self.entries = std::mem::take(&mut self.entries).filter(|entry| entry.size != EMPTY);
             if self.empty.is_some() {
                 let empty = self.entries.iter().position(|entry| entry.size == 0);
                 self.empty = empty.map(|i| i as u32);
@@ -392,7 +393,7 @@ impl Topics {
     /// Bytes of memory in use.
     #[cfg(test)]
     pub fn memory(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>()
+        self.entries.memory()
             + self.table.capacity() * size_of::<u32>()
             + self.bytes.capacity()
             + self
