@@ -63,16 +63,16 @@ fn peer(options: &Options) -> Arc<Peer> {
 fn introduce(near: &mut End, near_options: &Options, far: &mut End, far_options: &Options) {
     near.set_peer(peer(far_options));
     far.set_peer(peer(near_options));
-    let limits = |options: &Options| (options.pipe.send_hwm, options.pipe.receive_hwm);
-    near.far_limits = Some(limits(far_options));
-    far.far_limits = Some(limits(near_options));
+    for (end, other) in [(&mut *near, far_options), (far, near_options)] {
+        end.set_far_limits(other.pipe.send_hwm, other.pipe.receive_hwm);
+    }
     set_limits(near, near_options);
 }
 
 /// Sets the high-water marks of a pipe: by the socket's options and, for inproc, the peer's.
 pub fn set_limits(end: &End, options: &Options) {
     let (send, receive) = (options.pipe.send_hwm, options.pipe.receive_hwm);
-    match end.far_limits {
+    match end.far_limits() {
         Some((far_send, far_receive)) => {
             end.set_limits(sum(send, far_receive), sum(receive, far_send))
         }
@@ -99,10 +99,8 @@ impl Names {
         for mut pending in state.pending.remove(name).unwrap_or_default() {
             let end = &mut pending.end;
             end.set_peer(peer(&pending.options));
-            end.far_limits = Some((
-                pending.options.pipe.send_hwm,
-                pending.options.pipe.receive_hwm,
-            ));
+            let marks = &pending.options.pipe;
+            end.set_far_limits(marks.send_hwm, marks.receive_hwm);
             set_limits(end, options);
             end.door().set_inbox(inbox.clone());
             if pending.options.wants_routing_id() {
@@ -164,7 +162,7 @@ impl Names {
             }
             None => {
                 // Nobody knows the other side's marks yet. A mark that is set meanwhile counts them as the defaults.
-                near.far_limits = Some((HWM_DFLT, HWM_DFLT));
+                near.set_far_limits(HWM_DFLT, HWM_DFLT);
                 let pending = Pending {
                     end: far,
                     near: inbox.clone(),

@@ -21,11 +21,6 @@ impl Source<'_> {
         }
     }
 
-    /// Whether it is a message whose body others may share.
-    pub fn is_shared(&self) -> bool {
-        matches!(self, Source::Message(message) if message.is_shared())
-    }
-
     /// Lets go of the message, or of the bytes: they were sent.
     #[inline]
     pub fn done(&mut self) {

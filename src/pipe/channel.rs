@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::{
-    Depth, REFERENCE_MIN, SHARED_MIN,
+    Depth, MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN,
     gauge::Gauge,
     latest::Latest,
     queue, reader,
@@ -45,6 +45,8 @@ pub struct Tx {
     done: u64,
     /// [`Depth::Last`].
     conflates: bool,
+    /// Messages that nobody shares are passed by reference from this size on (bytes).
+    reference_min: usize,
 }
 
 /// The reading end of one direction.
@@ -78,6 +80,7 @@ pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
             written: 0,
             done: 0,
             conflates,
+            reference_min: REFERENCE_MIN,
         },
         Rx {
             queue: reader,
@@ -174,18 +177,26 @@ impl Tx {
         if self.conflates && flags & !Flags::MORE == 0 {
             return self.replace(flags & Flags::MORE != 0, part);
         }
-        let bytes = part.bytes();
-        let size = bytes.len();
-        if size >= REFERENCE_MIN || size >= SHARED_MIN && part.is_shared() {
+        let least = match part {
+            Source::Message(message) if message.is_shared() => SHARED_MIN,
+            Source::Message(_) => self.reference_min,
+            Source::Bytes(_) => REFERENCE_MIN,
+        };
+        if part.bytes().len() >= least {
             self.write_message(flags, part)?;
         } else {
-            self.queue.frame(flags, bytes)?;
+            self.queue.frame(flags, part.bytes())?;
             part.done();
         }
         if flags & Flags::MORE == 0 {
             self.end_message();
         }
         Ok(())
+    }
+
+    /// The reader takes messages as they are, so that it pays to pass them by reference sooner.
+    pub(super) fn prefer_references(&mut self) {
+        self.reference_min = MESSAGE_MIN;
     }
 
     /// Writes a message in place of the one before.

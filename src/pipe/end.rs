@@ -45,7 +45,7 @@ pub struct End {
     /// When the writer delivers by itself what it writes.
     pub haste: Haste,
     /// For inproc: the far socket's high-water marks, for sending and for receiving.
-    pub far_limits: Option<(i32, i32)>,
+    far_limits: Option<(i32, i32)>,
     /// For an accepted connection: the listener's name, the very one.
     pub origin: Option<Arc<str>>,
     /// Whether this side has made the connection, rather than the other.
@@ -107,6 +107,17 @@ impl End {
         // The far end closes its gauges and then looks at the id; we do it the other way round.
         fence(Ordering::SeqCst);
         self.ends.tx.is_closed()
+    }
+
+    /// The far end is another socket's, of this process, with these high-water marks.
+    pub fn set_far_limits(&mut self, send: i32, receive: i32) {
+        self.far_limits = Some((send, receive));
+        self.ends.tx.prefer_references();
+    }
+
+    /// For inproc: the far socket's high-water marks, for sending and for receiving.
+    pub fn far_limits(&self) -> Option<(i32, i32)> {
+        self.far_limits
     }
 
     /// Whether the far end is another socket's, of this process.

@@ -29,7 +29,7 @@ pub use self::{
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
     parker::{Parker, Signal, hold_wakes, poll, release_wakes, timespec},
-    queue::{REFERENCE_MIN, SHARED_MIN},
+    queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN},
     reader::{Batch, Gathered},
     record::{Flags, HEAD_MAX, Peer, Record, head_size},
     writer::{Placeholder, SEGMENT_MAX},

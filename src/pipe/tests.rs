@@ -242,3 +242,22 @@ fn a_conflating_pipe_never_loses_the_last_message() {
         }
     });
 }
+
+/// A message to a socket of this process is not copied, if there is much of it.
+#[test]
+fn a_reader_that_takes_messages_gets_the_very_body() {
+    let (mut tx, mut rx) = channel(0);
+    tx.prefer_references();
+    for (size, same) in [(MESSAGE_MIN, true), (MESSAGE_MIN - 1, false)] {
+        let mut message = Message::copy_of(&bytes(1, size)).unwrap();
+        let memory = message.data().cast_const();
+        tx.write(0, &mut Source::Message(&mut message)).unwrap();
+        let _ = tx.publish();
+        let body = match rx.read() {
+            Some(Record::Frame(_, body)) => body.as_ptr(),
+            Some(Record::Message(_, message)) => message.bytes().as_ptr(),
+            _ => panic!("no message"),
+        };
+        assert_eq!(body == memory, same, "{size} bytes");
+    }
+}
