@@ -156,10 +156,9 @@ impl Message {
     #[inline(always)]
     pub fn copy_from(&mut self, bytes: &[u8], more: bool) -> Result<()> {
         if bytes.len() > INLINE_MAX {
-            if self.kind == Kind::COUNTED {
-                return self.copy_again(bytes, more);
+            if self.kind != Kind::COUNTED || !self.copy_again(bytes) {
+                *self = Message::copy_of(bytes)?;
             }
-            *self = Message::copy_of(bytes)?;
             self.more = more;
             return Ok(());
         }
@@ -172,19 +171,16 @@ impl Message {
         Ok(())
     }
 
-    /// As [`Message::copy_from`], where there is a counted body, which is used again if it has this size, and nobody else has
-    /// it.
+    /// Copies the bytes into the counted body that is there, if it has this size and nobody else has it. Whether it did.
     #[inline(never)]
-    fn copy_again(&mut self, bytes: &[u8], more: bool) -> Result<()> {
-        if self.size() == bytes.len() && !self.shared && !self.is_foreign() {
-            self.metadata = None;
-            // SAFETY: of this size, and our own alone.
-            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.data(), bytes.len()) };
-        } else {
-            *self = Message::copy_of(bytes)?;
+    fn copy_again(&mut self, bytes: &[u8]) -> bool {
+        if self.size() != bytes.len() || self.shared || self.is_foreign() {
+            return false;
         }
-        self.more = more;
-        Ok(())
+        self.metadata = None;
+        // SAFETY: of this size, and our own alone.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.data(), bytes.len()) };
+        true
     }
 
     /// Becomes an empty message.

@@ -327,15 +327,15 @@ pub fn fresh_subscriptions() {
         assert!(Instant::now() < until, "no connection");
         publisher.send(b"ready", 0).expect("sent");
     }
-    let heeded = |topic: &[u8; 4]| {
+    let is_heeded = |topic: &[u8; 4]| {
         // Between what it has to say: it doesn't look all the time.
         thread::sleep(Duration::from_millis(2));
         subscriber.set_bytes(SUBSCRIBE, topic).expect("wanted");
         publisher.send(topic, 0).expect("sent");
         subscriber.recv(0).is_ok_and(|body| body == topic)
     };
-    let heeded = (0..ROUNDS).filter(|round| heeded(&round.to_be_bytes()));
-    let heeded = heeded.count();
+    let rounds = (0..ROUNDS).map(u32::to_be_bytes);
+    let heeded = rounds.filter(is_heeded).count();
     assert!(heeded > 80, "{heeded} of {ROUNDS}");
     publisher.close().expect("closed");
     subscriber.close().expect("closed");
