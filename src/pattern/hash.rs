@@ -16,6 +16,9 @@ pub struct Keys {
     end: u64,
 }
 
+/// How many bits of strings that were counted up don't take their hashes far from each other.
+pub const NEAR: u32 = 2;
+
 /// A random number, good enough for keys and to start counting from.
 pub fn random() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -61,6 +64,12 @@ impl Keys {
     pub fn hash(&self, bytes: &[u8]) -> u64 {
         Prefixes::new(self, bytes).hash(bytes.len())
     }
+
+    /// Hashes the whole, see [`Prefixes::near`].
+    #[inline]
+    pub fn near(&self, bytes: &[u8]) -> u32 {
+        Prefixes::new(self, bytes).near(bytes.len())
+    }
 }
 
 /// Hashes prefixes of a string, each longer than the one before.
@@ -85,15 +94,35 @@ impl<'a> Prefixes<'a> {
     /// The hash of the first `size` bytes.
     #[inline]
     pub fn hash(&mut self, size: usize) -> u64 {
-        while self.done + 8 <= size {
+        let (tail, _) = self.tail(size);
+        self.end(size, tail)
+    }
+
+    /// A hash of the first `size` bytes, of which strings that differ in nothing but their last `NEAR` bits share all but
+    /// the last `NEAR`.
+    #[inline]
+    pub fn near(&mut self, size: usize) -> u32 {
+        let (tail, last) = self.tail(size);
+        let own = tail & ((1 << NEAR) - 1) << last;
+        (self.end(size, tail ^ own) >> 32) as u32 ^ (own >> last) as u32
+    }
+
+    /// Folds all but the last one to eight bytes into the state. Those, and at which bit the last one starts.
+    #[inline]
+    fn tail(&mut self, size: usize) -> (u64, usize) {
+        while self.done + 8 < size {
             self.state = fold(self.state ^ word(self.bytes, self.done), self.keys.step);
             self.done += 8;
         }
-        let mask = (1 << (8 * (size - self.done))) - 1;
-        let tail = match mask {
-            0 => 0,
-            _ => word(self.bytes, self.done) & mask,
-        };
+        let bits = 8 * (size - self.done);
+        match bits.checked_sub(8) {
+            None => (0, 0),
+            Some(last) => (word(self.bytes, self.done) & u64::MAX >> (64 - bits), last),
+        }
+    }
+
+    #[inline]
+    fn end(&self, size: usize, tail: u64) -> u64 {
         let size = (size as u64).rotate_right(8);
         fold(
             fold(self.state ^ tail, self.keys.step) ^ size,

@@ -5,10 +5,12 @@
 //! beginning. So a lookup costs as much as there are lengths in use, not as topics have bytes, and
 //! for each one or two jumps into memory. The table has four bytes for each place, to be small
 //! enough for a cache; a topic of up to eleven bytes takes twenty in a list beside it, and topics
-//! that come together stand together.
+//! that come together stand together there; in the table, those do that are [near] each other.
+//!
+//! [near]: super::hash::Prefixes::near
 
 use super::{
-    hash::{Keys, Prefixes},
+    hash::{Keys, NEAR, Prefixes},
     pieces::Pieces,
 };
 
@@ -67,6 +69,8 @@ const GONE: u32 = 1;
 /// The end of the list of free entries.
 const END: u32 = u32::MAX;
 const TOPICS_MAX: usize = 1 << 30;
+/// How many sixteenths of the places may be taken. Less than usual, since what is near each other comes in clumps.
+const FULL: usize = 11;
 
 /// What becomes of a topic that was looked at.
 pub enum Fate {
@@ -86,8 +90,8 @@ pub struct Topics {
     entries: Pieces<Entry>,
     free: u32,
     len: usize,
-    /// The first `bits` of a hash say where to look first. What stands there is the rest of the
-    /// hash above two plus the place in `entries`, which has so many bits.
+    /// Where to look first is a matter of `bits` bits of a hash, its first ones but for the last `NEAR`, and these. What
+    /// stands there is the rest of the hash above two plus the place in `entries`, which has so many bits.
     table: Vec<u32>,
     bits: u32,
     /// How many places aren't free.
@@ -123,9 +127,19 @@ impl Topics {
         self.len
     }
 
+    /// Where to look for it first.
+    #[inline]
+    fn place(&self, hash: u32) -> usize {
+        let apart = u64::from(hash) >> (32 + NEAR - self.bits);
+        (apart as usize) << NEAR | (hash & ((1 << NEAR) - 1)) as usize
+    }
+
+    /// What stands in the table for an entry.
+    #[inline]
     fn item(&self, hash: u32, entry: usize) -> u32 {
         debug_assert!(entry + 2 < self.table.len());
-        hash << self.bits | (entry as u32 + 2)
+        let rest = hash >> NEAR << self.bits;
+        rest | (entry as u32 + 2)
     }
 
     /// The entry that something in the table stands for.
@@ -141,7 +155,7 @@ impl Topics {
             return Err(0);
         }
         let mask = self.table.len() - 1;
-        let mut place = (hash >> (32 - self.bits)) as usize;
+        let mut place = self.place(hash);
         let mut vacant = None;
         loop {
             let item = self.table[place & mask];
@@ -150,7 +164,7 @@ impl Topics {
             }
             if item == GONE {
                 vacant = vacant.or(Some(place & mask));
-            } else if (item ^ hash << self.bits) >> self.bits == 0 {
+            } else if (item ^ self.item(hash, 0)) >> self.bits == 0 {
                 let entry = &self.entries[self.entry_of(item)];
                 if entry.hash == hash && entry.topic(&self.bytes) == topic {
                     return Ok(place & mask);
@@ -161,7 +175,7 @@ impl Topics {
     }
 
     fn hash(&self, topic: &[u8]) -> u32 {
-        (self.keys.hash(topic) >> 32) as u32
+        self.keys.near(topic)
     }
 
     fn value_at(&mut self, place: usize) -> &mut u32 {
@@ -186,7 +200,7 @@ impl Topics {
         if self.len >= TOPICS_MAX {
             return None;
         }
-        if (self.used + 1) * 16 > self.table.len() * 13 {
+        if (self.used + 1) * 16 > self.table.len() * FULL {
             self.rebuild();
             vacant = self.find(hash, topic).unwrap_or_else(|vacant| vacant);
         }
@@ -218,11 +232,11 @@ impl Topics {
         Some((&mut self.entries[i].value, true))
     }
 
-    /// Makes the table anew, so that it is two thirds full at the most.
+    /// Makes the table anew, so that there is room for a quarter more at least.
     fn rebuild(&mut self) {
         self.bits = BITS_MIN;
         // Free entries count, since each has to have a number of so many bits.
-        while (self.entries.len() + 1) * 16 > (1 << self.bits) * 11 {
+        while (self.entries.len() + 1) * 20 > (1 << self.bits) * FULL {
             self.bits += 1;
         }
         self.table.clear();
@@ -231,7 +245,7 @@ impl Topics {
         let mask = self.table.len() - 1;
         for (i, entry) in self.entries.iter().enumerate() {
             if entry.size != EMPTY {
-                let mut place = (entry.hash >> (32 - self.bits)) as usize;
+                let mut place = self.place(entry.hash);
                 while self.table[place & mask] != FREE {
                     place += 1;
                 }
@@ -347,8 +361,7 @@ impl Topics {
             if size > message.len() {
                 break;
             }
-            let hash = (prefixes.hash(size) >> 32) as u32;
-            if let Ok(place) = self.find(hash, &message[..size])
+            if let Ok(place) = self.find(prefixes.near(size), &message[..size])
                 && !found(self.entries[self.entry_of(self.table[place])].value)
             {
                 return false;
@@ -378,7 +391,7 @@ impl Topics {
                 Fate::Remove => {
                     let item = self.item(self.entries[i].hash, i);
                     let mask = self.table.len() - 1;
-                    let mut place = (self.entries[i].hash >> (32 - self.bits)) as usize;
+                    let mut place = self.place(self.entries[i].hash);
                     while self.table[place & mask] != item {
                         place += 1;
                     }
