@@ -34,6 +34,8 @@ const SCRATCH: usize = 64 * 1024;
 /// What is written in one call, and in one turn (bytes).
 const WRITE_MAX: usize = 256 * 1024;
 const TURN_MAX: usize = 1024 * 1024;
+/// A sender that has this much (bytes) between two looks is in full swing. Then less than this isn't worth a call.
+pub const HOLD_MIN: usize = 2048;
 /// What is encoded for a peer that doesn't take the pipe's bytes, before it is written (bytes).
 const ENCODE_MAX: usize = 64 * 1024;
 /// What is kept for encoding from one batch to the next, for each thread (bytes).
@@ -69,7 +71,7 @@ pub enum Speech {
 /// How far writing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// All is written, and the pipe's writer will wake us for more.
+    /// All is written, and the pipe's writer will wake us for more; or the duty is held, and a little may be left.
     All,
     /// The descriptor takes no more for now.
     Blocked,

@@ -289,6 +289,11 @@ impl Reader {
         self.run -= size;
     }
 
+    /// How many bytes of records are there to be read.
+    pub fn unread(&self) -> u64 {
+        self.shared.bytes.count() - self.at.total
+    }
+
     /// Whether a frame was sent in part.
     pub fn is_partial(&self) -> bool {
         self.partial > 0

@@ -1,6 +1,8 @@
 //! Writing: the pipe's frames as they are, as many as a call takes, or what is made of them for this peer.
 
-use super::{ENCODE_KEEP, ENCODE_MAX, Engine, SCRATCH_PAD, Speech, TURN_MAX, WRITE_MAX, Written};
+use super::{
+    ENCODE_KEEP, ENCODE_MAX, Engine, HOLD_MIN, SCRATCH_PAD, Speech, TURN_MAX, WRITE_MAX, Written,
+};
 use crate::{
     error::Result,
     io::socket::{self, Moved},
@@ -12,14 +14,18 @@ impl Engine {
     /// Writes what is in the pipe, as far as the descriptor takes it. The second: the pipe's
     /// writer was out of credit, and is to be told that it has some.
     ///
-    /// `hold`: the duty to write is kept even if there is nothing, and nobody will wake us.
+    /// `hold`: the duty to write is kept even if there is nothing, and nobody will wake us. What has come meanwhile is then
+    /// left for the next time if it is little, as it is when the sender is as fast as we are.
     pub fn write(&mut self, rx: &mut Rx, hold: bool) -> Result<(Written, bool)> {
         let (mut credit, mut turn) = (false, 0);
         let written = SCRATCH_PAD.with_borrow_mut(|scratch| {
             loop {
                 if self.has_out() && !rx.queue().is_partial() {
                     match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
-                        Moved::Bytes(bytes) => self.out_at += bytes,
+                        Moved::Bytes(bytes) => {
+                            self.out_at += bytes;
+                            self.sent += bytes;
+                        }
                         Moved::Blocked | Moved::End => return Ok(Written::Blocked),
                     }
                     if self.has_out() {
@@ -31,6 +37,9 @@ impl Engine {
                         scratch.out = std::mem::take(&mut self.out);
                         scratch.out.shrink_to(ENCODE_KEEP);
                     }
+                }
+                if hold && turn > 0 && rx.queue().unread() < HOLD_MIN as u64 {
+                    return Ok(Written::All);
                 }
                 let limit = if self.has_out() { 1 } else { WRITE_MAX };
                 let gathered = match self.speech {

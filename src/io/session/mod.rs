@@ -35,7 +35,7 @@ use socket2::SockRef;
 
 use super::{
     Owner, depths,
-    engine::{Engine, READ_TURNS, Read, Speech, Written},
+    engine::{Engine, HOLD_MIN, READ_TURNS, Read, Speech, Written},
     ipc,
     poller::Interest,
     resolve::Resolved,
@@ -59,9 +59,7 @@ use crate::{
 /// Sends that follow each other faster than this are left to the I/O thread, which batches them.
 const BURST_GAP: Duration = Duration::from_micros(10);
 
-/// A sender that has this much (bytes) between two looks is in full swing, ..
-const HOLD_MIN: usize = 2048;
-/// .. and the next look is after so long.
+/// How long after the last look at a sender in full swing the next one is.
 const HOLD: Duration = Duration::from_micros(50);
 
 /// Where the session's connections come from.
