@@ -165,3 +165,20 @@ impl BuildHasher for Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_up_is_near_each_other() {
+        let keys = Keys::default();
+        for start in ["", "t", "1234567", "12345678", "long before it comes "] {
+            let near = |last: char| keys.near(format!("{start}{last}").as_bytes());
+            let mut ends: Vec<u32> = ('4'..='7').map(|last| near(last) ^ near('4')).collect();
+            ends.sort_unstable();
+            assert_eq!(ends, [0, 1, 2, 3]);
+            assert_ne!(near('4') >> NEAR, near('8') >> NEAR);
+        }
+    }
+}

@@ -153,7 +153,7 @@ pub trait Pattern: Send {
     }
 
     /// The number of topics (`ZMQ_TOPICS_COUNT`). EINVAL if the type has none.
-    fn topics(&self) -> Result<usize> {
+    fn topics(&mut self) -> Result<usize> {
         Err(Error::EINVAL)
     }
 }

@@ -30,6 +30,12 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
+    /// Has the processor fetch what finding a topic begins with.
+    #[inline]
+    pub fn expect(&self, topic: &[u8]) {
+        self.topics.expect(topic);
+    }
+
     /// Adds a subscription, if it isn't there. True if nobody had subscribed to the topic.
     pub fn add(&mut self, topic: &[u8], slot: usize) -> bool {
         let pipe = slot as u32;
@@ -151,29 +157,48 @@ fn remove_pipe(
     Removed::One
 }
 
+/// The memory of a topic up to this size is used again (bytes).
+const SPARE_MAX: usize = 1024;
+
 /// The subscriber's own topics, each with how many times it was subscribed to.
 #[derive(Default)]
-pub struct Interests(Topics);
+pub struct Interests {
+    topics: Topics,
+    /// The topic that is added next, while the processor fetches its place, and memory for another.
+    next: Option<Vec<u8>>,
+    spare: Vec<u8>,
+}
 
 impl Interests {
-    /// Subscribes once more. True if it is the first time.
-    pub fn add(&mut self, topic: &[u8]) -> bool {
-        match self.0.insert(topic, 1) {
-            Some((_, true)) => true,
-            Some((count, false)) => {
+    /// Subscribes once more.
+    pub fn add(&mut self, topic: &[u8]) {
+        self.topics.expect(topic);
+        self.settle();
+        let mut next = std::mem::take(&mut self.spare);
+        next.clear();
+        next.extend_from_slice(topic);
+        self.next = Some(next);
+    }
+
+    /// Adds what is to come next.
+    fn settle(&mut self) {
+        if let Some(topic) = self.next.take() {
+            if let Some((count, false)) = self.topics.insert(&topic, 1) {
                 *count = count.saturating_add(1);
-                false
             }
-            None => false,
+            if topic.capacity() <= SPARE_MAX {
+                self.spare = topic;
+            }
         }
     }
 
     /// Gives up one subscription. True if it was the last.
     pub fn remove(&mut self, topic: &[u8]) -> bool {
-        match self.0.get_mut(topic) {
+        self.settle();
+        match self.topics.get_mut(topic) {
             None => false,
             Some(1) => {
-                self.0.remove(topic);
+                self.topics.remove(topic);
                 true
             }
             Some(count) => {
@@ -185,20 +210,23 @@ impl Interests {
 
     /// Whether the message starts with any of the topics.
     #[inline]
-    pub fn matches(&self, message: &[u8]) -> bool {
-        !self.0.prefixes_of(message, |_| false)
+    pub fn matches(&mut self, message: &[u8]) -> bool {
+        self.settle();
+        !self.topics.prefixes_of(message, |_| false)
     }
 
     /// All topics in the order of their bytes.
-    pub fn sorted(&self) -> Vec<&[u8]> {
-        let mut topics: Vec<&[u8]> = self.0.iter().map(|(topic, _)| topic).collect();
+    pub fn sorted(&mut self) -> Vec<&[u8]> {
+        self.settle();
+        let mut topics: Vec<&[u8]> = self.topics.iter().map(|(topic, _)| topic).collect();
         topics.sort_unstable();
         topics
     }
 
     /// The number of different topics.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    pub fn len(&mut self) -> usize {
+        self.settle();
+        self.topics.len()
     }
 }
 
@@ -307,16 +335,16 @@ mod tests {
     #[test]
     fn interests_are_counted() {
         let mut interests = Interests::default();
-        assert!(interests.add(b"b"));
-        assert!(!interests.add(b"b"));
-        assert!(interests.add(b"ab"));
+        interests.add(b"b");
+        interests.add(b"b");
+        interests.add(b"ab");
         assert_eq!(interests.sorted(), [&b"ab"[..], b"b"]);
         assert!(interests.matches(b"bc") && interests.matches(b"ab"));
         assert!(!interests.matches(b"a") && !interests.matches(b""));
         assert!(!interests.remove(b"b") && interests.matches(b"b"));
         assert!(interests.remove(b"b") && !interests.matches(b"b"));
         assert!(!interests.remove(b"b"));
-        assert!(interests.add(b""));
+        interests.add(b"");
         assert!(interests.matches(b"") && interests.matches(b"anything"));
     }
 

@@ -13,6 +13,7 @@ use super::{
     hash::{Keys, NEAR, Prefixes},
     pieces::Pieces,
 };
+use crate::memory;
 
 const INLINE_MAX: usize = 11;
 /// In the place of a size: the topic is elsewhere; there is no topic.
@@ -69,8 +70,10 @@ const GONE: u32 = 1;
 /// The end of the list of free entries.
 const END: u32 = u32::MAX;
 const TOPICS_MAX: usize = 1 << 30;
-/// How many sixteenths of the places may be taken. Less than usual, since what is near each other comes in clumps.
-const FULL: usize = 11;
+/// So many entries before one is put into a new table, the processor fetches its place there.
+const AHEAD: usize = 16;
+/// How many sixteenths of the places may be taken.
+const FULL: usize = 13;
 
 /// What becomes of a topic that was looked at.
 pub enum Fate {
@@ -183,6 +186,19 @@ impl Topics {
         &mut self.entries[entry].value
     }
 
+    /// Has the processor fetch what looking a topic up begins with.
+    #[inline]
+    pub fn expect(&self, topic: &[u8]) {
+        self.prefetch(self.hash(topic));
+    }
+
+    #[inline]
+    fn prefetch(&self, hash: u32) {
+        if let Some(item) = self.table.get(self.place(hash)) {
+            memory::prefetch(std::ptr::from_ref(item).cast());
+        }
+    }
+
     /// The topic's number, if it is there.
     pub fn get_mut(&mut self, topic: &[u8]) -> Option<&mut u32> {
         let place = self.find(self.hash(topic), topic).ok()?;
@@ -243,7 +259,11 @@ impl Topics {
         self.table.resize(1 << self.bits, FREE);
         self.table.shrink_to_fit();
         let mask = self.table.len() - 1;
+        let mut ahead = self.entries.iter().skip(AHEAD);
         for (i, entry) in self.entries.iter().enumerate() {
+            if let Some(ahead) = ahead.next() {
+                self.prefetch(ahead.hash);
+            }
             if entry.size != EMPTY {
                 let mut place = self.place(entry.hash);
                 while self.table[place & mask] != FREE {

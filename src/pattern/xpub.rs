@@ -65,6 +65,18 @@ pub struct XPub {
 /// `hurry` is no more than this. To try, the pipes read the clock, which takes as long as sending what nobody takes.
 const HURRY_MAX: u32 = 7;
 
+/// What a part asks for, if it is a subscription: whether to begin or to end it, and the topic.
+#[inline]
+fn as_subscription((flags, body): (Flags, &[u8])) -> Option<(bool, &[u8])> {
+    match body {
+        _ if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) => {
+            Some((flags.has(Flags::SUBSCRIBE), body))
+        }
+        [kind @ (0 | 1), topic @ ..] => Some((*kind == 1, topic)),
+        _ => None,
+    }
+}
+
 impl XPub {
     pub fn new(mute: bool) -> XPub {
         XPub {
@@ -91,6 +103,9 @@ impl XPub {
         while let Some((flags, body, peer)) = end.peek() {
             self.take(id, flags, body, peer.metadata.as_ref());
             let _ = end.read(&mut Sink::Nowhere);
+            if let Some((_, topic)) = end.glance().and_then(as_subscription) {
+                self.subscriptions.expect(topic);
+            }
         }
         if end.is_at_end() {
             pipes.end(id);
@@ -101,13 +116,9 @@ impl XPub {
     fn take(&mut self, id: PipeId, flags: Flags, body: &[u8], metadata: Option<&MetadataRef>) {
         let first = !self.more_in;
         self.more_in = flags.more();
-        let subscription = match body {
-            _ if !first && !self.subscribing => None,
-            _ if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) => {
-                Some((flags.has(Flags::SUBSCRIBE), body))
-            }
-            [kind @ (0 | 1), topic @ ..] => Some((*kind == 1, topic)),
-            _ => None,
+        let subscription = match first || self.subscribing {
+            true => as_subscription((flags, body)),
+            false => None,
         };
         if first {
             self.subscribing = !self.options.only_first_subscribe || subscription.is_some();
@@ -339,7 +350,7 @@ impl Pattern for XPub {
         Ok(())
     }
 
-    fn topics(&self) -> Result<usize> {
+    fn topics(&mut self) -> Result<usize> {
         Ok(self.subscriptions.len())
     }
 }

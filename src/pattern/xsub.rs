@@ -194,7 +194,7 @@ impl Pattern for XSub {
         Ok(())
     }
 
-    fn topics(&self) -> Result<usize> {
+    fn topics(&mut self) -> Result<usize> {
         Ok(self.interests.len())
     }
 }

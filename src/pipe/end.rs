@@ -424,6 +424,12 @@ impl End {
         Some((flags, body, &self.peer))
     }
 
+    /// What comes behind the part that is read next, as far as that is known at once.
+    #[inline]
+    pub fn glance(&mut self) -> Option<(Flags, &[u8])> {
+        self.ends.rx.queue().glance()
+    }
+
     /// Whether the far end has closed and all it has sent was read.
     pub fn is_at_end(&mut self) -> bool {
         self.ends.rx.is_at_end()

@@ -282,6 +282,26 @@ impl Reader {
         }
     }
 
+    /// The record behind the next one, if it is a frame that lies beside it.
+    #[inline]
+    pub fn glance(&mut self) -> Option<(Flags, &[u8])> {
+        if self.run == 0 {
+            return None;
+        }
+        // SAFETY: whole records are published there, up to `run` bytes, and stay until they are passed by.
+        unsafe {
+            let from = Segment::at(self.at.segment?, self.at.offset);
+            let first = record::size(from);
+            if self.run <= first {
+                return None;
+            }
+            let from = from.add(first);
+            let (flags, head, body) = record::read_head(from);
+            let frame = !flags.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP);
+            frame.then(|| (flags, slice::from_raw_parts(from.add(head), body)))
+        }
+    }
+
     #[inline]
     fn pass(&mut self, size: usize) {
         self.at.offset += size;
