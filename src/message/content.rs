@@ -90,6 +90,28 @@ impl Body {
         self.content().size
     }
 
+    /// Takes so many references more, each to be had by [`Body::another`] or to be given up.
+    pub fn add_references(&self, count: u32) {
+        self.content()
+            .references
+            .fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Gives up so many of the references that were added.
+    pub fn give_up_references(&self, count: u32) {
+        self.content()
+            .references
+            .fetch_sub(count, Ordering::Release);
+    }
+
+    /// One of the references that were added.
+    ///
+    /// # Safety
+    /// There is one left.
+    pub unsafe fn another(&self) -> Body {
+        Body(self.0)
+    }
+
     /// How many references there are.
     #[cfg(test)]
     pub fn references(&self) -> u32 {
@@ -104,8 +126,9 @@ impl Body {
 
 impl Clone for Body {
     fn clone(&self) -> Body {
-        self.content().references.fetch_add(1, Ordering::Relaxed);
-        Body(self.0)
+        self.add_references(1);
+        // SAFETY: just added.
+        unsafe { self.another() }
     }
 }
 

@@ -5,6 +5,7 @@
 //! of pipes and sockets.
 
 mod content;
+mod copies;
 mod copy;
 mod metadata;
 mod part;
@@ -13,6 +14,7 @@ mod spent;
 use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice};
 
 pub use content::{Body, FreeFn};
+pub use copies::Copies;
 pub use copy::copy;
 pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Received, Sink, Source};
@@ -292,6 +294,13 @@ impl Message {
         copy.metadata = self.metadata.clone();
         (copy.more, copy.shared) = (self.more, self.shared);
         copy
+    }
+
+    /// The body, if it is a counted one.
+    #[inline]
+    fn body(&self) -> Option<&Body> {
+        // SAFETY: the kind says which field is set.
+        (self.kind == Kind::COUNTED).then(|| unsafe { &*self.storage.counted })
     }
 
     /// The first byte of the body.

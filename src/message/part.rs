@@ -36,18 +36,6 @@ impl Source<'_> {
             Source::Message(message) => Ok(message.take()),
         }
     }
-
-    /// A message that shares the body, which stays here, too.
-    pub fn share(&mut self) -> Result<Message> {
-        match self {
-            Source::Bytes(bytes) => Message::copy_of(bytes),
-            Source::Message(message) => {
-                let mut copy = message.duplicate();
-                copy.set_metadata(None);
-                Ok(copy)
-            }
-        }
-    }
 }
 
 /// Where a received part goes.

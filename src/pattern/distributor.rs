@@ -3,7 +3,7 @@
 use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
-    message::Source,
+    message::{Copies, Source},
     pipe::{PipeId, SHARED_MIN},
 };
 
@@ -146,15 +146,10 @@ impl Distributor {
                 });
             }
             _ => {
-                let mut whole = part.take()?;
+                let mut copies = Copies::new(part.take()?, self.matching as u32);
                 self.write_to_each(|this, place| {
                     this.prefetch(place + AHEAD, pipes, 0);
-                    match Source::Message(&mut whole).share() {
-                        Ok(mut copy) => {
-                            this.write(place, pipes, more, &mut Source::Message(&mut copy));
-                        }
-                        Err(_) => this.give_up(place, pipes),
-                    };
+                    this.write(place, pipes, more, &mut Source::Message(&mut copies.take()));
                 });
             }
         }

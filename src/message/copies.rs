@@ -1,0 +1,82 @@
+//! Copies of a message, as many as there are receivers.
+
+use std::mem::ManuallyDrop;
+
+use super::{Kind, Message, Storage};
+
+/// Makes copies of a message that share its body, whose references are taken all at once: taken one by one, each would have
+/// the count come back from where another copy is being dropped.
+pub struct Copies {
+    of: Message,
+    left: u32,
+}
+
+impl Copies {
+    /// Some `count` copies of this message, without what it tells about its peer.
+    pub fn new(mut of: Message, count: u32) -> Copies {
+        of.set_metadata(None);
+        let mut left = 0;
+        if let Some(body) = of.body() {
+            body.add_references(count);
+            (of.shared, left) = (true, count);
+        }
+        Copies { of, left }
+    }
+
+    /// One of them.
+    #[inline]
+    pub fn take(&mut self) -> Message {
+        let more = self.of.more;
+        let Some(left) = self.left.checked_sub(1) else {
+            return self.of.duplicate();
+        };
+        let Some(body) = self.of.body() else {
+            return self.of.duplicate();
+        };
+        self.left = left;
+        // SAFETY: one of those that were added.
+        let counted = ManuallyDrop::new(unsafe { body.another() });
+        let mut copy = Message::of(Storage { counted }, Kind::COUNTED, 0);
+        (copy.more, copy.shared) = (more, true);
+        copy
+    }
+}
+
+impl Drop for Copies {
+    fn drop(&mut self) {
+        if let Some(body) = self.of.body()
+            && self.left > 0
+        {
+            body.give_up_references(self.left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Copies outlive what they were made by, and those that weren't made are given back.
+    #[test]
+    fn references_are_counted() {
+        let references = |message: &Message| message.body().map_or(0, |body| body.references());
+        let mut copies = Copies::new(Message::copy_of(&[7; 100]).unwrap(), 3);
+        let first = copies.take();
+        assert_eq!((references(&first), first.is_shared()), (4, true));
+        let more: Vec<Message> = (0..3).map(|_| copies.take()).collect();
+        assert_eq!(references(&first), 5);
+        drop(more);
+        drop(copies);
+        assert_eq!((references(&first), first.bytes()), (1, &[7; 100][..]));
+        let mut copies = Copies::new(first, 5);
+        let last = copies.take();
+        drop(copies);
+        assert_eq!(references(&last), 1);
+        assert_eq!(
+            Copies::new(Message::copy_of(b"small").unwrap(), 2)
+                .take()
+                .bytes(),
+            b"small"
+        );
+    }
+}
