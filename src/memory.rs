@@ -1,8 +1,9 @@
 //! The memory of large bodies and of pipes, kept for the next ones.
 //!
-//! What malloc(3) is given back in pieces of this size it gives back to the system at once, and the
+//! What malloc(3) is given back in large pieces it gives back to the system at once, and the
 //! system has to make the pages anew, zeroed, for the next message: that costs more than to copy
-//! it. So some memory is kept, in lists by size, and is given out again last in, first out,
+//! it. Smaller ones mostly are given back by another thread than took them, which malloc(3) isn't
+//! made for. So some memory is kept, in lists by size, and is given out again last in, first out,
 //! while it is still in the processor's cache. Contexts empty the pool when they end.
 //!
 //! Nobody waits for the lock: a thread that doesn't get it soon (it may be held by a thread that
@@ -17,8 +18,9 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// Blocks from this to that size (bytes) are kept, and of all together no more than so much.
-const MIN: usize = 16 * 1024;
+/// Blocks from this to that size (bytes) are kept, and of all together no more than so much. What is smaller malloc(3) keeps
+/// for each thread.
+const MIN: usize = 2 * 1024;
 const MAX: usize = 4 * 1024 * 1024;
 const KEPT_MAX: usize = 16 * 1024 * 1024;
 
