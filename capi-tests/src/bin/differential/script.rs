@@ -151,6 +151,8 @@ struct Generator {
     open: [Option<c_int>; SLOTS],
     /// Those that have `ZMQ_IMMEDIATE`, perhaps.
     immediate: [bool; SLOTS],
+    /// Those that receive any number of messages, perhaps.
+    endless: [bool; SLOTS],
     /// Which types have bound to each name, and connected to it, from which slots.
     users: HashMap<Name, [Vec<(usize, c_int)>; 2]>,
     steps: Vec<Step>,
@@ -180,6 +182,7 @@ pub fn script(seed: u64) -> Vec<Step> {
         narrow: types != [STREAM] && random.below(3) == 0,
         open: [None; SLOTS],
         immediate: [false; SLOTS],
+        endless: [false; SLOTS],
         users: HashMap::new(),
         steps: Vec::new(),
         random,
@@ -216,7 +219,7 @@ impl Generator {
     fn open(&mut self, slot: usize) {
         let kind = *self.random.of(self.types);
         self.open[slot] = Some(kind);
-        self.immediate[slot] = false;
+        (self.immediate[slot], self.endless[slot]) = (false, false);
         self.steps.push(Step::Open(slot, kind));
         self.set(slot, RECONNECT_IVL, 1_000_000);
         if self.narrow {
@@ -226,6 +229,7 @@ impl Generator {
                     continue;
                 }
                 let mark = self.random.below(4) as c_int;
+                self.endless[slot] |= option == RCVHWM && mark == 0;
                 self.set(slot, option, mark);
             }
         }
@@ -262,7 +266,9 @@ impl Generator {
         let (own, others) = if bind { (0, 1) } else { (1, 0) };
         let fits = |&(other, its): &(usize, c_int)| other != slot && fit(kind, its);
         let early = !bind && (kind == PAIR || self.conflate) && users[others].is_empty();
-        if early || !users[others].iter().all(fits) {
+        // Who has filled its pipe before this libzmq never tells of the room that there is now.
+        let late = bind && !name.is_remote() && self.endless[slot] && !users[others].is_empty();
+        if early || late || !users[others].iter().all(fits) {
             return false;
         }
         users[own].push((slot, kind));
@@ -348,6 +354,7 @@ impl Generator {
         };
         let remote = self.names.iter().any(|name| name.is_remote());
         self.immediate[slot] |= option == IMMEDIATE && remote;
+        self.endless[slot] |= option == RCVHWM && value == 0i32.to_ne_bytes();
         self.steps.push(Step::Set(slot, option, value));
     }
 
