@@ -334,6 +334,8 @@ impl Generator {
         };
         let is_mark = matches!(option, SNDHWM | RCVHWM);
         let keeps_marks = kind == STREAM || self.conflate || inproc && self.has_joined(slot);
+        // A sender that is blocked then libzmq wakes no more.
+        let least = usize::from(option == RCVHWM && self.has_joined(slot));
         if inproc && option == PROBE_ROUTER
             || option == ROUTING_ID && !self.named
             || self.conflate && matches!(option, SUBSCRIBE | UNSUBSCRIBE)
@@ -349,7 +351,10 @@ impl Generator {
             XPUB_WELCOME_MSG => self.random.of(&[b"a".as_slice(), b"welcome", b""]).to_vec(),
             SUBSCRIBE | UNSUBSCRIBE => self.topic(),
             MAXMSGSIZE => self.random.of(&[-1i64, 0, 2, 100]).to_ne_bytes().to_vec(),
-            SNDHWM | RCVHWM => (self.random.below(4) as c_int).to_ne_bytes().to_vec(),
+            SNDHWM | RCVHWM => {
+                let mark = least + self.random.below(4 - least);
+                (mark as c_int).to_ne_bytes().to_vec()
+            }
             _ => (self.random.below(3) as c_int).to_ne_bytes().to_vec(),
         };
         let remote = self.names.iter().any(|name| name.is_remote());
