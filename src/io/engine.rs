@@ -113,7 +113,7 @@ pub struct Engine {
     streaming: bool,
     /// Bytes came since this was last asked for.
     heard: bool,
-    /// Bytes of the pipe's that were written since this was last reset.
+    /// Bytes that were written since this was last reset.
     pub sent: usize,
     /// The time to live that the peer's last PING gave, in tenths of a second.
     ttl: Option<u16>,

@@ -26,18 +26,15 @@ impl Copies {
     /// One of them.
     #[inline]
     pub fn take(&mut self) -> Message {
-        let more = self.of.more;
-        let Some(left) = self.left.checked_sub(1) else {
-            return self.of.duplicate();
+        let body = match self.of.body() {
+            // SAFETY: one of those that were added.
+            Some(body) if self.left > 0 => unsafe { body.another() },
+            _ => return self.of.duplicate(),
         };
-        let Some(body) = self.of.body() else {
-            return self.of.duplicate();
-        };
-        self.left = left;
-        // SAFETY: one of those that were added.
-        let counted = ManuallyDrop::new(unsafe { body.another() });
+        self.left -= 1;
+        let counted = ManuallyDrop::new(body);
         let mut copy = Message::of(Storage { counted }, Kind::COUNTED, 0);
-        (copy.more, copy.shared) = (more, true);
+        (copy.more, copy.shared) = (self.of.more, true);
         copy
     }
 }
@@ -59,19 +56,18 @@ mod tests {
     /// Copies outlive what they were made by, and those that weren't made are given back.
     #[test]
     fn references_are_counted() {
-        let references = |message: &Message| message.body().map_or(0, |body| body.references());
         let mut copies = Copies::new(Message::copy_of(&[7; 100]).unwrap(), 3);
         let first = copies.take();
-        assert_eq!((references(&first), first.is_shared()), (4, true));
+        assert_eq!((first.references(), first.is_shared()), (4, true));
         let more: Vec<Message> = (0..3).map(|_| copies.take()).collect();
-        assert_eq!(references(&first), 5);
+        assert_eq!(first.references(), 5);
         drop(more);
         drop(copies);
-        assert_eq!((references(&first), first.bytes()), (1, &[7; 100][..]));
+        assert_eq!((first.references(), first.bytes()), (1, &[7; 100][..]));
         let mut copies = Copies::new(first, 5);
         let last = copies.take();
         drop(copies);
-        assert_eq!(references(&last), 1);
+        assert_eq!(last.references(), 1);
         assert_eq!(
             Copies::new(Message::copy_of(b"small").unwrap(), 2)
                 .take()

@@ -372,11 +372,7 @@ impl Message {
     /// How many messages share the body.
     #[cfg(test)]
     pub fn references(&self) -> u32 {
-        match self.kind {
-            // SAFETY: the kind says which field is set.
-            Kind::COUNTED => unsafe { self.storage.counted.references() },
-            _ => 1,
-        }
+        self.body().map_or(1, Body::references)
     }
 
     /// Whether the body is in memory of its own, outside of the 64 bytes.
@@ -386,8 +382,7 @@ impl Message {
 
     /// Whether dropping it may call back into the program.
     pub fn is_foreign(&self) -> bool {
-        // SAFETY: the kind says which field is set.
-        self.kind == Kind::COUNTED && unsafe { self.storage.counted.is_foreign() }
+        self.body().is_some_and(Body::is_foreign)
     }
 
     /// Where it came from.

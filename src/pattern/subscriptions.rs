@@ -157,16 +157,16 @@ fn remove_pipe(
     Removed::One
 }
 
-/// The memory of a topic up to this size is used again (bytes).
-const SPARE_MAX: usize = 1024;
+/// The memory of a topic that was added is kept for the next one up to this size (bytes).
+const KEPT_MAX: usize = 1024;
 
 /// The subscriber's own topics, each with how many times it was subscribed to.
 #[derive(Default)]
 pub struct Interests {
     topics: Topics,
-    /// The topic that is added next, while the processor fetches its place, and memory for another.
-    next: Option<Vec<u8>>,
-    spare: Vec<u8>,
+    /// A topic that is yet to be added, while the processor fetches its place; whether there is one.
+    next: Vec<u8>,
+    waiting: bool,
 }
 
 impl Interests {
@@ -174,21 +174,18 @@ impl Interests {
     pub fn add(&mut self, topic: &[u8]) {
         self.topics.expect(topic);
         self.settle();
-        let mut next = std::mem::take(&mut self.spare);
-        next.clear();
-        next.extend_from_slice(topic);
-        self.next = Some(next);
+        self.next.extend_from_slice(topic);
+        self.waiting = true;
     }
 
-    /// Adds what is to come next.
+    /// Adds the topic that waits for it.
     fn settle(&mut self) {
-        if let Some(topic) = self.next.take() {
-            if let Some((count, false)) = self.topics.insert(&topic, 1) {
+        if std::mem::take(&mut self.waiting) {
+            if let Some((count, false)) = self.topics.insert(&self.next, 1) {
                 *count = count.saturating_add(1);
             }
-            if topic.capacity() <= SPARE_MAX {
-                self.spare = topic;
-            }
+            self.next.clear();
+            self.next.shrink_to(KEPT_MAX);
         }
     }
 

@@ -198,7 +198,7 @@ impl Reader {
         unsafe {
             let from = Segment::at(segment, self.at.offset);
             let (flags, head, body) = record::read_head(from);
-            if flags.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP) {
+            if !flags.is_frame() {
                 return None;
             }
             self.release();
@@ -222,7 +222,7 @@ impl Reader {
             unsafe {
                 let from = Segment::at(segment, self.at.offset);
                 let (flags, head, body) = record::read_head(from);
-                if !flags.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP) {
+                if flags.is_frame() {
                     self.pass(head + body);
                     self.mark = self.at;
                     return Some(Record::Frame(
@@ -297,8 +297,9 @@ impl Reader {
             }
             let from = from.add(first);
             let (flags, head, body) = record::read_head(from);
-            let frame = !flags.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP);
-            frame.then(|| (flags, slice::from_raw_parts(from.add(head), body)))
+            flags
+                .is_frame()
+                .then(|| (flags, slice::from_raw_parts(from.add(head), body)))
         }
     }
 

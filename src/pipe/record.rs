@@ -45,6 +45,12 @@ impl Flags {
         self.0 & !Flags::WIRE == 0
     }
 
+    /// Whether the record has the body in it, to be read.
+    #[inline]
+    pub fn is_frame(self) -> bool {
+        !self.has(Flags::REFERENCE | Flags::PEER | Flags::SKIP)
+    }
+
     /// Whether any of these bits is set.
     #[inline]
     pub fn has(self, bits: u8) -> bool {
