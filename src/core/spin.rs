@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sync::Backoff;
+
 /// Waits up to this are worth being tried through.
 const MAX: Duration = Duration::from_micros(80);
 /// Where trying begins, and where it ends.
@@ -17,9 +19,6 @@ const MIN: Duration = Duration::from_micros(10);
 const CROWDED: Duration = Duration::from_micros(30);
 /// But it may take long by chance, once in so many waits.
 const CHANCE: u32 = 64;
-/// Else so many waits go by before it is tried again; each time twice as many, up to the second.
-const PENALTY: u32 = 32;
-const PENALTY_MAX: u32 = 16 * 1024;
 
 /// The time to try, of one socket.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,9 +26,8 @@ pub struct Spin {
     budget: Duration,
     /// Waits to go by until a long one is by chance again.
     suspicion: u32,
-    /// Waits to go by until it is tried again, and how many those were last time.
-    penalty: u32,
-    last_penalty: u32,
+    /// Waits to go by until it is tried again, if it was at others' expense.
+    backoff: Backoff,
 }
 
 impl Spin {
@@ -48,23 +46,21 @@ impl Spin {
         }
         if std::mem::replace(&mut self.suspicion, CHANCE) > 0 {
             self.budget = Duration::ZERO;
-            self.penalty = (2 * self.last_penalty).clamp(PENALTY, PENALTY_MAX);
-            self.last_penalty = self.penalty;
+            self.backoff.failed();
         }
         true
     }
 
     /// Learns from a wait that is over.
     pub fn learn(&mut self, began: Instant) {
-        if self.penalty > 0 {
-            self.penalty -= 1;
+        if self.backoff.pass() {
             return;
         }
         self.suspicion = self.suspicion.saturating_sub(1);
         let waited = began.elapsed();
         if waited < self.budget {
             // It was worth it.
-            self.last_penalty -= self.last_penalty / 8;
+            self.backoff.paid();
         }
         self.budget = if waited <= MAX {
             (2 * self.budget).clamp(MIN, MAX)

@@ -152,6 +152,11 @@ impl Ready {
         Ready(Vec::with_capacity(EVENTS_MAX))
     }
 
+    /// How many descriptors something can be done for, the notifier's included.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The descriptors that something can be done for, and what: hang-ups and errors are told by
     /// reading and by writing.
     pub fn iter(&self) -> impl Iterator<Item = (usize, Interest)> {

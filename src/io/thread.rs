@@ -18,6 +18,7 @@ use crossbeam_queue::SegQueue;
 
 use super::{
     Host,
+    courtesy::Courtesy,
     listener::Listener,
     poller::{Poller, Ready},
     resolve::Resolved,
@@ -122,6 +123,8 @@ pub struct Reactor {
     hosts: Vec<Arc<dyn Host>>,
     /// So many things were done, whose wake-ups may be held back.
     held: usize,
+    /// Somebody who slept was woken.
+    woken: bool,
 }
 
 /// What a token of the poller stands for.
@@ -142,6 +145,7 @@ impl Reactor {
             next_timer: 0,
             hosts: Vec::new(),
             held: 0,
+            woken: false,
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
         let thread = std::thread::Builder::new().name(name);
@@ -162,6 +166,7 @@ impl Reactor {
 
     fn run(&mut self) {
         let mut ready = Ready::new();
+        let mut courtesy = Courtesy::default();
         hold_wakes();
         loop {
             let deadline = self.timers.first_key_value().map(|(id, _)| id.0);
@@ -169,6 +174,7 @@ impl Reactor {
                 // Only a lack of memory is known to do this; it must not make the thread spin.
                 std::thread::sleep(Duration::from_millis(1));
             }
+            courtesy.learn(ready.len());
             for (token, ready) in ready.iter() {
                 let Some(Some(entry)) = self.entries.get(token).cloned() else {
                     continue;
@@ -179,14 +185,20 @@ impl Reactor {
                 });
             }
             self.io.notified.store(false, Ordering::SeqCst);
+            let mut served = ready.len();
             while let Some(command) = self.io.commands.pop() {
+                served += 1;
                 if self.obey(command) {
-                    return release_wakes();
+                    release_wakes();
+                    return;
                 }
             }
             self.ring();
-            release_wakes();
+            self.woken |= release_wakes();
             crate::message::drop_spent();
+            if !std::mem::take(&mut self.woken) {
+                courtesy.offer(served, self.io.load());
+            }
         }
     }
 
@@ -264,7 +276,7 @@ impl Reactor {
         let result = catch_unwind(AssertUnwindSafe(|| run(&entry, self)));
         self.held += 1;
         if self.held.is_multiple_of(HELD_MAX) {
-            release_wakes();
+            self.woken |= release_wakes();
         }
         if let (Err(payload), Entry::Session(session)) = (result, &entry) {
             std::mem::forget(payload);

@@ -159,7 +159,9 @@ impl Inbox {
         state.closed = true;
         let events = std::mem::take(&mut state.events);
         self.pending.store(true, Ordering::Release);
-        state.waiters.iter().for_each(|waiter| waiter.unpark());
+        for waiter in &state.waiters {
+            waiter.unpark();
+        }
         state.signal = None;
         drop((state, events));
     }

@@ -55,11 +55,13 @@ impl Parker {
             .unwrap_or_else(|_| fresh())
     }
 
-    /// Ends the thread's sleep, or keeps it from falling asleep next time.
-    pub fn unpark(&self) {
-        if self.state.swap(NOTIFIED, Ordering::SeqCst) == PARKED {
+    /// Ends the thread's sleep, or keeps it from falling asleep next time. True if it slept.
+    pub fn unpark(&self) -> bool {
+        let slept = self.state.swap(NOTIFIED, Ordering::SeqCst) == PARKED;
+        if slept {
             self.signal.set();
         }
+        slept
     }
 
     /// As [`Parker::unpark`], but later, if this thread [holds back wake-ups](hold_wakes).
@@ -138,13 +140,14 @@ pub fn hold_wakes() {
     HELD.set(Some(Vec::new()));
 }
 
-/// Wakes those up that are to be woken.
-pub fn release_wakes() {
-    let _ = HELD.try_with(|held| {
-        if let Some(held) = &mut *held.borrow_mut() {
-            held.drain(..).for_each(|parker| parker.unpark());
-        }
+/// Wakes those up that are to be woken. True if one of them slept.
+pub fn release_wakes() -> bool {
+    let released = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        let held = held.iter_mut().flat_map(|held| held.drain(..));
+        held.filter(|parker| parker.unpark()).count()
     });
+    released.is_ok_and(|slept| slept > 0)
 }
 
 /// A time as system calls take it.

@@ -1,9 +1,12 @@
-//! A lock, and the barrier that makes it cheap: what the standard library's locks cost too much for.
+//! A lock, and the barrier that makes it cheap: what the standard library's locks cost too much
+//! for. And when to try again what is at others' expense.
 
+mod backoff;
 mod barrier;
 mod biased;
 
 pub use self::{
+    backoff::Backoff,
     barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard},
 };
