@@ -21,10 +21,11 @@ pub unsafe extern "C" fn zmq_socket_monitor(
             // SAFETY: the caller's contract.
             false => Some(unsafe { handle::text(addr_) }?),
         };
-        let mut socket = socket.lock()?;
-        socket.check()?;
-        socket.start_monitor(endpoint, events_)?;
-        Ok(0)
+        socket.with(|socket| {
+            socket.check()?;
+            socket.start_monitor(endpoint, events_)?;
+            Ok(0)
+        })
     })
 }
 

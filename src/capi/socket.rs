@@ -72,10 +72,11 @@ pub unsafe extern "C" fn zmq_setsockopt(
             // SAFETY: the caller's contract.
             false => Value::Bytes(unsafe { handle::bytes(optval_, optvallen_) }?),
         };
-        let mut socket = socket.lock()?;
-        socket.check()?;
-        socket.set_option(option_, value)?;
-        Ok(0)
+        socket.with(|socket| {
+            socket.check()?;
+            socket.set_option(option_, value)?;
+            Ok(0)
+        })
     })
 }
 
@@ -89,14 +90,17 @@ pub unsafe extern "C" fn zmq_getsockopt(
 ) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
-        unsafe {
-            let mut socket = handle::socket(s_)?.lock()?;
+        let socket = unsafe { handle::socket(s_) }?;
+        socket.with(|socket| {
             socket.check()?;
-            let length = optvallen_.as_mut().ok_or(Error::EFAULT)?;
-            let buffer = handle::buffer(optval_, *length)?;
-            *length = socket.get_option(option_, buffer)?;
-        }
-        Ok(0)
+            // SAFETY: the caller's contract.
+            unsafe {
+                let length = optvallen_.as_mut().ok_or(Error::EFAULT)?;
+                let buffer = handle::buffer(optval_, *length)?;
+                *length = socket.get_option(option_, buffer)?;
+            }
+            Ok(0)
+        })
     })
 }
 
@@ -106,10 +110,11 @@ pub unsafe extern "C" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_in
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
-        let mut socket = socket.lock()?;
-        socket.look_around()?;
-        socket.bind(address)?;
-        Ok(0)
+        socket.with(|socket| {
+            socket.look_around()?;
+            socket.bind(address)?;
+            Ok(0)
+        })
     })
 }
 
@@ -119,10 +124,11 @@ pub unsafe extern "C" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
-        let mut socket = socket.lock()?;
-        socket.look_around()?;
-        socket.connect(address)?;
-        Ok(0)
+        socket.with(|socket| {
+            socket.look_around()?;
+            socket.connect(address)?;
+            Ok(0)
+        })
     })
 }
 
@@ -132,10 +138,11 @@ pub unsafe extern "C" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
-        let mut socket = socket.lock()?;
-        socket.look_around()?;
-        socket.unlink(address)?;
-        Ok(0)
+        socket.with(|socket| {
+            socket.look_around()?;
+            socket.unlink(address)?;
+            Ok(0)
+        })
     })
 }
 
@@ -145,10 +152,11 @@ pub unsafe extern "C" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
-        let mut socket = socket.lock()?;
-        socket.look_around()?;
-        socket.unlink(address)?;
-        Ok(0)
+        socket.with(|socket| {
+            socket.look_around()?;
+            socket.unlink(address)?;
+            Ok(0)
+        })
     })
 }
 

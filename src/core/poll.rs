@@ -115,15 +115,19 @@ fn borrow(items: &[Item]) -> Result<Loans> {
 /// could be driven.
 fn goes_on(items: &[Item], began: Instant) -> bool {
     let mut sockets = items.iter().filter_map(Item::socket);
-    let first = sockets.next().and_then(|handle| handle.lock().ok());
-    first.is_some_and(|mut first| wait::goes_on(&mut first, began))
+    sockets.next().is_some_and(|first| {
+        let goes_on = first.with(|socket| Ok(wait::goes_on(socket, began)));
+        goes_on == Ok(true)
+    })
 }
 
 fn learn(items: &[Item], began: Instant) {
     for handle in items.iter().filter_map(Item::socket) {
-        if let Ok(mut socket) = handle.lock() {
+        // One that is closed meanwhile has nothing to learn.
+        let _ = handle.with(|socket| {
             socket.spin.learn(began);
-        }
+            Ok(())
+        });
     }
 }
 
@@ -133,12 +137,14 @@ fn look(items: &mut [Item], drive: bool) -> Result<usize> {
     look_at_descriptors(items)?;
     for item in items.iter_mut() {
         if let What::Socket(handle) = item.what {
-            let mut socket = handle.lock()?;
-            if drive {
-                socket.pipes().drive();
-            }
-            socket.look_around()?;
-            item.ready = socket.ready() & item.events;
+            let ready = handle.with(|socket| {
+                if drive {
+                    socket.pipes().drive();
+                }
+                socket.look_around()?;
+                Ok(socket.ready())
+            })?;
+            item.ready = ready & item.events;
         }
     }
     Ok(items.iter().filter(|item| item.ready != 0).count())

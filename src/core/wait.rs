@@ -131,16 +131,18 @@ pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
 
 /// Whether a message may be sent without waiting.
 pub fn has_room(handle: Handle) -> Result<bool> {
-    let mut socket = handle.lock()?;
-    socket.process()?;
-    Ok(socket.has_room())
+    handle.with(|socket| {
+        socket.process()?;
+        Ok(socket.has_room())
+    })
 }
 
 /// Receives a part that is there already. EAGAIN if there is none, and as [`receive`].
 pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
-    let mut socket = handle.lock()?;
-    socket.process()?;
-    socket.try_recv(sink, false)
+    handle.with(|socket| {
+        socket.process()?;
+        socket.try_recv(sink, false)
+    })
 }
 
 /// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.

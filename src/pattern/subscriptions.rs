@@ -164,24 +164,24 @@ const KEPT_MAX: usize = 1024;
 #[derive(Default)]
 pub struct Interests {
     topics: Topics,
-    /// A topic that is yet to be added, while the processor fetches its place; whether there is one.
+    /// A topic that is yet to be added, while the processor fetches its place; its hash, if there is one.
     next: Vec<u8>,
-    waiting: bool,
+    waiting: Option<u32>,
 }
 
 impl Interests {
     /// Subscribes once more.
     pub fn add(&mut self, topic: &[u8]) {
-        self.topics.expect(topic);
+        let hash = self.topics.expect(topic);
         self.settle();
         self.next.extend_from_slice(topic);
-        self.waiting = true;
+        self.waiting = Some(hash);
     }
 
     /// Adds the topic that waits for it.
     fn settle(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            if let Some((count, false)) = self.topics.insert(&self.next, 1) {
+        if let Some(hash) = self.waiting.take() {
+            if let Some((count, false)) = self.topics.insert_hashed(hash, &self.next, 1) {
                 *count = count.saturating_add(1);
             }
             self.next.clear();

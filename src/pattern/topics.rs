@@ -186,10 +186,12 @@ impl Topics {
         &mut self.entries[entry].value
     }
 
-    /// Has the processor fetch what looking a topic up begins with.
+    /// Has the processor fetch what looking a topic up begins with. Returns the topic's hash.
     #[inline]
-    pub fn expect(&self, topic: &[u8]) {
-        self.prefetch(self.hash(topic));
+    pub fn expect(&self, topic: &[u8]) -> u32 {
+        let hash = self.hash(topic);
+        self.prefetch(hash);
+        hash
     }
 
     #[inline]
@@ -208,7 +210,16 @@ impl Topics {
     /// The topic's number, and false; or if it isn't there yet, it is added with this number, and
     /// true. None if there can't be as many topics.
     pub fn insert(&mut self, topic: &[u8], value: u32) -> Option<(&mut u32, bool)> {
-        let hash = self.hash(topic);
+        self.insert_hashed(self.hash(topic), topic, value)
+    }
+
+    /// As [`Topics::insert`], with the hash that [`Topics::expect`] returned.
+    pub fn insert_hashed(
+        &mut self,
+        hash: u32,
+        topic: &[u8],
+        value: u32,
+    ) -> Option<(&mut u32, bool)> {
         let mut vacant = match self.find(hash, topic) {
             Ok(place) => return Some((self.value_at(place), false)),
             Err(vacant) => vacant,

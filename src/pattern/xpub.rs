@@ -102,7 +102,7 @@ impl XPub {
         };
         while let Some((flags, body, peer)) = end.peek() {
             self.take(id, flags, body, peer.metadata.as_ref());
-            let _ = end.read(&mut Sink::Nowhere);
+            end.skip();
             if let Some((_, topic)) = end.glance().and_then(as_subscription) {
                 self.subscriptions.expect(topic);
             }

@@ -390,6 +390,14 @@ impl End {
         Some(Ok(received))
     }
 
+    /// Passes over a part that is there.
+    #[inline]
+    pub fn skip(&mut self) {
+        if self.read_frame(&mut Sink::Nowhere).is_none() {
+            let _ = self.read(&mut Sink::Nowhere);
+        }
+    }
+
     /// Whether there is nothing to be read for now; the socket won't be told when there is.
     pub fn is_quiet(&mut self) -> bool {
         !self.ends.rx.queue().has_records() && !self.ends.rx.is_closed()

@@ -169,8 +169,17 @@ impl Reader {
     fn release(&mut self) {
         if self.mark.segment != self.at.segment {
             self.release_segments();
+            self.mark = self.at;
+        } else if self.mark.total != self.at.total {
+            self.mark_here();
         }
-        self.mark = self.at;
+    }
+
+    /// Moves the mark to the position, in the same segment.
+    #[inline]
+    fn mark_here(&mut self) {
+        // Not the whole, for which the processor would wait until what was just written to its parts has left the store buffer.
+        (self.mark.offset, self.mark.total) = (self.at.offset, self.at.total);
     }
 
     #[cold]
@@ -203,8 +212,7 @@ impl Reader {
             }
             self.release();
             self.pass(head + body);
-            // The segment is the same.
-            (self.mark.offset, self.mark.total) = (self.at.offset, self.at.total);
+            self.mark_here();
             Some((flags, slice::from_raw_parts(from.add(head), body)))
         }
     }
@@ -224,14 +232,14 @@ impl Reader {
                 let (flags, head, body) = record::read_head(from);
                 if flags.is_frame() {
                     self.pass(head + body);
-                    self.mark = self.at;
+                    self.mark_here();
                     return Some(Record::Frame(
                         flags,
                         slice::from_raw_parts(from.add(head), body),
                     ));
                 }
                 self.pass(record::size(from));
-                self.mark = self.at;
+                self.mark_here();
                 if flags.has(Flags::REFERENCE) {
                     let mut message = record::take_reference(from);
                     message.set_more(flags.more());

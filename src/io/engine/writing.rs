@@ -90,15 +90,18 @@ impl Engine {
             if matches!(self.speech, Speech::Plain) && !self.next_is_special(rx) {
                 break;
             }
-            let Some(record) = rx.read() else { break };
             let message;
-            let (flags, body) = match record {
-                Record::Frame(flags, body) => (flags, body),
-                Record::Message(flags, sent) => {
-                    message = sent;
-                    (flags, message.bytes())
-                }
-                Record::Peer(_) => continue,
+            let (flags, body) = match rx.read_frame() {
+                Some(frame) => frame,
+                None => match rx.read() {
+                    Some(Record::Frame(flags, body)) => (flags, body),
+                    Some(Record::Message(flags, sent)) => {
+                        message = sent;
+                        (flags, message.bytes())
+                    }
+                    Some(Record::Peer(_)) => continue,
+                    None => break,
+                },
             };
             let mut plain = Codec::Clear;
             let codec = match &mut self.speech {
