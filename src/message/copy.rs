@@ -26,7 +26,11 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, size: usize) {
     unsafe {
         match size {
             65.. => ptr::copy_nonoverlapping(from, to, size),
-            33.. => both_ends::<[u128; 2]>(from, to, size),
+            33.. => {
+                let last = size - 32;
+                both_ends::<u128>(from, to, 32);
+                both_ends::<u128>(from.add(last), to.add(last), 32);
+            }
             16.. => both_ends::<u128>(from, to, size),
             8.. => both_ends::<u64>(from, to, size),
             4.. => both_ends::<u32>(from, to, size),
