@@ -9,6 +9,7 @@ pub mod context;
 pub mod host;
 pub mod inproc;
 pub mod monitor;
+mod offers;
 pub mod poll;
 pub mod proxy;
 pub mod slot;

@@ -9,13 +9,14 @@ use std::{
     ffi::c_int,
     ptr,
     sync::{Arc, Mutex, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
     context::Context,
     inproc::{self, Names},
     monitor::Monitor,
+    offers::Offers,
     slot::{Content, Slot},
     spin::Spin,
 };
@@ -65,6 +66,8 @@ pub struct Socket {
     terminated: bool,
     /// How long a thread tries again before it sleeps.
     pub(super) spin: Spin,
+    /// Or whether it lets others run before, if it can't try by itself.
+    pub(super) offers: Offers,
     /// And for the rest of a body that has begun to come.
     pub(super) spin_for_rest: Spin,
     /// Who has it welcome its peers.
@@ -104,6 +107,7 @@ impl Socket {
             more: false,
             terminated: false,
             spin: Spin::default(),
+            offers: Offers::default(),
             spin_for_rest: Spin::default(),
             host: None,
             live,
@@ -154,6 +158,12 @@ impl Socket {
     pub fn look_around(&mut self) -> Result<()> {
         self.inbox.look();
         self.process()
+    }
+
+    /// Learns from a wait that is over.
+    pub(super) fn learn(&mut self, began: Instant) {
+        self.spin.learn(began);
+        self.offers.learn();
     }
 
     /// Whether nothing has happened that [`Socket::process`] would have to see to.

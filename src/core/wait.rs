@@ -108,7 +108,7 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
         match socket.try_send(more, part) {
             Err(Error::EAGAIN) if !is_over => {}
             result => {
-                socket.spin.learn(began);
+                socket.learn(began);
                 return match result {
                     Err(BROKEN) => drop_part(part),
                     result => result,
@@ -126,7 +126,11 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
 
 /// Whether to try again rather than to sleep. Lets others run in between.
 pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
-    socket.pipes().are_few() && socket.spin.goes_on(began)
+    match socket.pipes().are_few() {
+        true => socket.spin.goes_on(began),
+        // It is the I/O thread that drives so many.
+        false => socket.offers.make(),
+    }
 }
 
 /// Whether a message may be sent without waiting.
@@ -215,7 +219,7 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
             result = receive_now(&mut socket, sink, false);
         }
         if result != Err(Error::EAGAIN) || is_over {
-            socket.spin.learn(began);
+            socket.learn(began);
             return result;
         }
         socket = Waiter::wait(socket, &mut loans, deadline)?;
