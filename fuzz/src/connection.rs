@@ -84,10 +84,8 @@ impl Connection {
                     body: part.bytes().to_vec(),
                 });
             }
-            let (_written, _) = self
-                .engine
-                .write(&mut self.near.rx, false)
-                .expect("a peer that listens");
+            let (written, _) = self.engine.write(&mut self.near.rx, false);
+            written.expect("a peer that listens");
             let mut said = [0; 4096];
             while let Ok(bytes @ 1..) = self.wire.read(&mut said) {
                 self.outcome.said.extend_from_slice(&said[..bytes]);

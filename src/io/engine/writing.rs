@@ -16,9 +16,16 @@ impl Engine {
     ///
     /// `hold`: the duty to write is kept even if there is nothing, and nobody will wake us. What has come meanwhile is then
     /// left for the next time if it is little, as it is when the sender is as fast as we are.
-    pub fn write(&mut self, rx: &mut Rx, hold: bool) -> Result<(Written, bool)> {
-        let (mut credit, mut turn) = (false, 0);
-        let written = SCRATCH_PAD.with_borrow_mut(|scratch| {
+    pub fn write(&mut self, rx: &mut Rx, hold: bool) -> (Result<Written>, bool) {
+        let mut credit = false;
+        let written = self.write_all(rx, hold, &mut credit);
+        (written, credit)
+    }
+
+    /// As [`Engine::write`]. What was written before something fails has its credit, too.
+    fn write_all(&mut self, rx: &mut Rx, hold: bool, credit: &mut bool) -> Result<Written> {
+        let mut turn = 0;
+        SCRATCH_PAD.with_borrow_mut(|scratch| {
             loop {
                 if self.has_out() && !rx.queue().is_partial() {
                     match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
@@ -61,7 +68,7 @@ impl Engine {
                         let messages = rx.queue().sent(bytes, batch);
                         rx.count(messages);
                         self.sent += bytes;
-                        credit |= rx.credit();
+                        *credit |= rx.credit();
                         turn += bytes;
                         if bytes < batch.bytes {
                             return Ok(Written::Blocked);
@@ -72,7 +79,7 @@ impl Engine {
                             std::mem::swap(&mut self.out, &mut scratch.out);
                         }
                         self.encode(rx);
-                        credit |= rx.credit();
+                        *credit |= rx.credit();
                         turn += self.out.len();
                     }
                     Gathered::Nothing if rx.is_at_end() => return Ok(Written::End),
@@ -80,8 +87,7 @@ impl Engine {
                     Gathered::Nothing => {}
                 }
             }
-        });
-        written.map(|written| (written, credit))
+        })
     }
 
     /// Encodes records that don't go over the wire as they are.

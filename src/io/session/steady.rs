@@ -11,17 +11,14 @@ impl State {
         if self.mute {
             return;
         }
-        match engine.write(&mut ends.rx, self.holding) {
-            Ok((written, credit)) => {
-                if credit {
-                    self.door.writable();
-                }
-                match written {
-                    Written::All => self.blocked = false,
-                    Written::Blocked => self.blocked = true,
-                    Written::More | Written::End => session.wake(),
-                }
-            }
+        let (result, credit) = engine.write(&mut ends.rx, self.holding);
+        if credit {
+            self.door.writable();
+        }
+        match result {
+            Ok(Written::All) => self.blocked = false,
+            Ok(Written::Blocked) => self.blocked = true,
+            Ok(Written::More | Written::End) => session.wake(),
             // What the peer has sent before is still to be read. Reading will find the error.
             Err(_) => (self.mute, self.blocked) = (true, false),
         }
