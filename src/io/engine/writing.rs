@@ -133,3 +133,38 @@ impl Engine {
             .is_some_and(|flags| !flags.is_wire() && !flags.has(Flags::REFERENCE))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
+
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::{
+        error::Error,
+        message::Source,
+        pipe::{Door, End, pipe},
+        zmtp::{Limit, Version},
+    };
+
+    /// Who waits for room is told of what was written, even if what comes behind it can't be: the connection may be made
+    /// anew, but there would be no second chance to say so.
+    #[test]
+    fn credit_is_told_of_even_if_writing_fails() {
+        // On such a socket each call is a packet, and one can be too long.
+        let (ours, _theirs) = UnixDatagram::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        SockRef::from(&ours).set_send_buffer_size(1 << 20).unwrap();
+        let fd = OwnedFd::from(ours);
+        let mut engine = Engine::new(fd, Speech::Plain, Version::V3_1, Limit::NONE);
+        let (mut near, far) = pipe(2, 2);
+        let mut far = End::new(far, Door::unknown(), Door::unknown());
+        let mut write = |size| far.write(false, &mut Source::Bytes(&vec![b'x'; size]));
+        assert_eq!((write(WRITE_MAX), write(1 << 22)), (Ok(()), Ok(())));
+        assert_eq!(write(1), Err(Error::EAGAIN));
+        let (written, credit) = engine.write(&mut near.rx, false);
+        assert_eq!((written, credit), (Err(Error(libc::EMSGSIZE)), true));
+        assert_eq!(write(1), Ok(()));
+    }
+}
