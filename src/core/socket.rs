@@ -66,10 +66,10 @@ pub struct Socket {
     terminated: bool,
     /// How long a thread tries again before it sleeps.
     pub(super) spin: Spin,
-    /// Or whether it lets others run before, if it can't try by itself.
-    pub(super) offers: Offers,
     /// And for the rest of a body that has begun to come.
     pub(super) spin_for_rest: Spin,
+    /// Whether it lets others run before it sleeps, if it is the I/O thread that drives its connections.
+    pub(super) offers: Offers,
     /// Who has it welcome its peers.
     host: Option<Arc<dyn Host>>,
     /// Keeps the context from ending.
@@ -107,8 +107,8 @@ impl Socket {
             more: false,
             terminated: false,
             spin: Spin::default(),
-            offers: Offers::default(),
             spin_for_rest: Spin::default(),
+            offers: Offers::default(),
             host: None,
             live,
         }

@@ -1,7 +1,7 @@
 //! Sending and receiving, and the waiting for it.
 //!
-//! A thread that would block first drives the socket's connections itself, if they are few: what
-//! it waits for may be there. Then it registers its parker in the socket's inbox, borrows the
+//! A thread that would block first drives the socket's connections itself, if they are few, or lets
+//! others run who may: what it waits for may be there. Then it registers its parker in the socket's inbox, borrows the
 //! connections' descriptors, leaves the socket to others, and sleeps on all of these together.
 //! Awake again, it gives the descriptors back, takes its turn, reads what has come, and tries
 //! again. Whatever can end the wait is either an event in the inbox, which unparks it, or input on
