@@ -1,10 +1,12 @@
 //! Writes to many pipes at once.
 
+use std::sync::atomic::{Ordering, fence};
+
 use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::{Copies, Source},
-    pipe::{PipeId, SHARED_MIN},
+    pipe::{End, PipeId, SHARED_MIN},
 };
 
 /// While one pipe is written to, the processor fetches what the one so many places on will need.
@@ -137,19 +139,23 @@ impl Distributor {
     ) -> Result<()> {
         match self.matching {
             0 => {}
-            1 => self.write(0, pipes, more, part),
+            1 => self.write(0, pipes, |end| end.write(more, part)),
             _ if part.bytes().len() < SHARED_MIN => {
                 let bytes = part.bytes();
-                self.write_to_each(|this, place| {
+                self.post_to_each(pipes, more, |this, pipes, place| {
                     this.prefetch(place + AHEAD, pipes, bytes.len());
-                    this.write(place, pipes, more, &mut Source::Bytes(bytes));
+                    this.write(place, pipes, |end| {
+                        end.post(more, &mut Source::Bytes(bytes))
+                    });
                 });
             }
             _ => {
                 let mut copies = Copies::new(part.take()?, self.matching as u32);
-                self.write_to_each(|this, place| {
-                    this.prefetch(place + AHEAD, pipes, 0);
-                    this.write(place, pipes, more, &mut Source::Message(&mut copies.take()));
+                self.post_to_each(pipes, more, |this, pipes, place| {
+                    this.prefetch(place + AHEAD, pipes, 64);
+                    this.write(place, pipes, |end| {
+                        end.post(more, &mut Source::Message(&mut copies.take()))
+                    });
                 });
             }
         }
@@ -161,14 +167,29 @@ impl Distributor {
         Ok(())
     }
 
+    /// One fence for all of them: each would wait until what was just written has left the processor.
     #[inline]
-    fn write_to_each(&mut self, mut write: impl FnMut(&mut Distributor, usize)) {
+    fn post_to_each(
+        &mut self,
+        pipes: &mut Pipes,
+        more: bool,
+        mut post: impl FnMut(&mut Distributor, &mut Pipes, usize),
+    ) {
         let mut place = 0;
         while place < self.matching {
             let before = self.matching;
-            write(self, place);
+            post(self, pipes, place);
             // One that has failed has changed places with one that is still to come.
             place += usize::from(self.matching == before);
+        }
+        if more {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        for &id in &self.ring.as_slice()[..self.matching] {
+            if let Some(end) = pipes.get_mut(id) {
+                end.check();
+            }
         }
     }
 
@@ -180,9 +201,14 @@ impl Distributor {
     }
 
     #[inline]
-    fn write(&mut self, place: usize, pipes: &mut Pipes, more: bool, part: &mut Source) {
+    fn write(
+        &mut self,
+        place: usize,
+        pipes: &mut Pipes,
+        write: impl FnOnce(&mut End) -> Result<()>,
+    ) {
         let end = self.ring.get(place).and_then(|id| pipes.get_mut(id));
-        match end.map_or(Err(Error::EAGAIN), |end| end.write(more, part)) {
+        match end.map_or(Err(Error::EAGAIN), write) {
             Ok(()) => {}
             Err(Error::EAGAIN) => {
                 let mut place = place;

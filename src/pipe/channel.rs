@@ -11,7 +11,7 @@ use super::{
     latest::Latest,
     queue, reader,
     record::{Flags, HEAD_MAX, Record},
-    writer,
+    writer::{self, Notice},
 };
 use crate::{
     error::{Error, Result},
@@ -158,18 +158,32 @@ impl Tx {
     }
 
     /// Writes a part, and publishes what is a whole message with it. A message is begun only if
-    /// there is [`Tx::has_room`]. True if the reader sleeps, and is to be woken. ENOMEM.
+    /// there is [`Tx::has_room`]. True if the reader sleeps, is to be woken, and that is noticed now. ENOMEM.
     #[inline(always)]
-    pub fn send(&mut self, flags: u8, part: &mut Source) -> Result<bool> {
+    pub fn send(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
         let bytes = part.bytes();
         if flags == 0 && bytes.len() < SHARED_MIN && !self.conflates && self.queue.is_clean() {
-            let wake = self.queue.frame_message(bytes)?;
+            let wake = self.queue.frame_message(bytes, notice)?;
             self.written += 1;
             part.done();
             return Ok(wake);
         }
+        self.send_any(flags, part, notice)
+    }
+
+    fn send_any(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
         self.write(flags, part)?;
-        Ok(flags & Flags::MORE == 0 && self.publish())
+        if flags & Flags::MORE != 0 {
+            return Ok(false);
+        }
+        Ok(self.queue.finish(notice))
+    }
+
+    /// As [`Writer::check`](writer::Writer::check).
+    #[inline]
+    #[must_use]
+    pub fn check(&self) -> bool {
+        self.queue.check()
     }
 
     /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM.

@@ -13,6 +13,7 @@ use super::{
     inbox::{Door, PipeId},
     pipe,
     record::{Flags, Peer, Record},
+    writer::Notice,
 };
 use crate::{
     error::{Error, Result},
@@ -268,7 +269,29 @@ impl End {
     /// As [`End::write_flagged`], where it is known that there is room. ENOMEM.
     #[inline(always)]
     pub fn put(&mut self, flags: u8, part: &mut Source) -> Result<()> {
-        let wake = self.ends.tx.send(flags, part)?;
+        self.put_noticing(flags, part, Notice::Now)
+    }
+
+    /// As [`End::write`], but the far end is told by [`End::check`] alone, which is owed after a full fence (SeqCst).
+    #[inline]
+    pub fn post(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        if !self.is_writable() {
+            return Err(Error::EAGAIN);
+        }
+        self.put_noticing(if more { Flags::MORE } else { 0 }, part, Notice::Later)
+    }
+
+    /// Tells the far end of what was posted, if it sleeps.
+    #[inline]
+    pub fn check(&mut self) {
+        if self.ends.tx.check() {
+            self.tell();
+        }
+    }
+
+    #[inline(always)]
+    fn put_noticing(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<()> {
+        let wake = self.ends.tx.send(flags, part, notice)?;
         self.writing = flags & Flags::MORE != 0;
         if wake {
             self.tell();
@@ -303,7 +326,11 @@ impl End {
         } else {
             Flags::CANCEL
         };
-        if self.ends.tx.send(flags, &mut Source::Bytes(topic))? {
+        if self
+            .ends
+            .tx
+            .send(flags, &mut Source::Bytes(topic), Notice::Now)?
+        {
             self.far.readable(self.haste);
         }
         Ok(())

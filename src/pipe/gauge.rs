@@ -12,13 +12,14 @@
 //! gauge as *busy*, and from then on does without the fence. The side that waits has to clear that
 //! mark first, and then makes up for the fence by a [heavy barrier](crate::sync::heavy). That one
 //! costs hundreds of nanoseconds, or thousands while other threads of the process run: so its
-//! price is measured, and set against the fences that the last streak would have cost.
+//! price is measured, and set against the fences that the last streak would have cost. Who advances
+//! many gauges in turn posts to all of them, and does with one fence.
 //!
 //! Who owns what: `count`, `streak` and `wanted` are written by the side that advances alone,
 //! `price` by the one that waits; `marks` by both, in atomic steps.
 
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -95,6 +96,21 @@ impl Gauge {
             return false;
         }
         self.end_streak(marks)
+    }
+
+    /// Advances the count, but does not look who sleeps: the caller owes the gauge a [`Gauge::check`], after a full fence
+    /// (SeqCst) that can be one for many gauges.
+    #[inline(always)]
+    pub fn post(&self, by: u64) {
+        let count = self.count.load(Ordering::Relaxed) + by;
+        self.count.store(count, Ordering::Release);
+    }
+
+    /// Whether the waiter slept when the count was posted: true as with [`Gauge::advance`].
+    #[inline(always)]
+    #[must_use]
+    pub fn check(&self) -> bool {
+        self.is_asleep() && self.end_streak(ASLEEP)
     }
 
     /// It is time to become busy, or there is somebody to wake.
@@ -184,6 +200,9 @@ impl Gauge {
             let price = began.elapsed().as_nanos().clamp(1, 1 << 20);
             self.price.store(price as u32, Ordering::Relaxed);
         }
+        // Where SeqCst is no more than AcqRel.
+        #[cfg(loom)]
+        fence(Ordering::SeqCst);
         let still = self.count.load(Ordering::SeqCst) == seen;
         if !still {
             // Unless the other side has seen the mark first: then the wake-up is on its way.
@@ -241,6 +260,31 @@ mod model {
             writer.join().unwrap();
             assert!(!asleep || seen == 2 || bell.has_rung());
             assert_eq!(gauge.count(), 2);
+        });
+    }
+
+    /// As above, with one fence for what is posted to two gauges.
+    #[test]
+    fn no_post_is_missed() {
+        loom::model(|| {
+            let gauges = Arc::new([Gauge::new(), Gauge::new()]);
+            let bell = Arc::new(Bell(AtomicBool::new(false)));
+            let writer = {
+                let (gauges, bell) = (gauges.clone(), bell.clone());
+                thread::spawn(move || {
+                    for gauge in gauges.iter() {
+                        gauge.post(1);
+                    }
+                    fence(Ordering::SeqCst);
+                    if gauges[0].check() | gauges[1].check() {
+                        bell.ring();
+                    }
+                })
+            };
+            let asleep = gauges[1].sleep(0);
+            writer.join().unwrap();
+            assert!(!asleep || bell.has_rung());
+            assert_eq!(gauges[1].count(), 1);
         });
     }
 

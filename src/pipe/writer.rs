@@ -39,6 +39,15 @@ pub struct Writer {
 // SAFETY: a queue has one writer, and what it points to is its own until published.
 unsafe impl Send for Writer {}
 
+/// When it is noticed that the reader sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// As it is published.
+    Now,
+    /// By [`Writer::check`], which the caller owes after a full fence (SeqCst): one does for many queues.
+    Later,
+}
+
 /// A record to be completed before its message is published.
 pub struct Placeholder(*mut u8);
 
@@ -226,7 +235,7 @@ impl Writer {
     /// Writes a frame that is a message, and publishes it, when all else is published. ENOMEM if
     /// there is no memory for it. True as with [`Writer::publish`].
     #[inline(always)]
-    pub fn frame_message(&mut self, body: &[u8]) -> Result<bool> {
+    pub fn frame_message(&mut self, body: &[u8], notice: Notice) -> Result<bool> {
         debug_assert!(self.is_clean());
         let size = record::head_size(body.len()) + body.len();
         let (to, _) = self.room(size)?;
@@ -234,8 +243,38 @@ impl Writer {
         unsafe { record::write_frame(to, 0, body) };
         self.filled += size;
         self.accepted = self.filled;
+        Ok(self.publish_all(size as u64, notice))
+    }
+
+    /// Publishes all that was accepted, which is so many bytes of whole messages.
+    #[inline(always)]
+    fn publish_all(&mut self, size: u64, notice: Notice) -> bool {
         self.published = (self.segment, self.accepted);
-        Ok(self.shared.bytes.advance(size as u64))
+        match notice {
+            Notice::Now => self.shared.bytes.advance(size),
+            Notice::Later => {
+                self.shared.bytes.post(size);
+                false
+            }
+        }
+    }
+
+    /// The messages so far end here, and the reader may see them. True as with [`Writer::publish`].
+    #[inline]
+    #[must_use]
+    pub fn finish(&mut self, notice: Notice) -> bool {
+        self.complete = 0;
+        match std::mem::take(&mut self.unpublished) {
+            0 => false,
+            size => self.publish_all(size, notice),
+        }
+    }
+
+    /// Whether the reader sleeps that was to be noticed later, and is to be woken.
+    #[inline]
+    #[must_use]
+    pub fn check(&self) -> bool {
+        self.shared.bytes.check()
     }
 
     /// Writes a frame. ENOMEM if there is no memory for it.
