@@ -2,7 +2,9 @@
 
 use std::{
     ffi::c_void,
+    mem::ManuallyDrop,
     ptr::NonNull,
+    slice,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -14,13 +16,25 @@ use crate::{
 /// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
 pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
 
-/// The head of a shared body. A body of ours follows it in the same allocation.
+/// The head of a shared body. A body of ours follows it in the same allocation, right behind the head that its frame has
+/// on the wire (RFC 23), so that the two are one piece.
+#[repr(C)]
 struct Content {
-    references: AtomicU32,
     data: *mut u8,
     size: usize,
     free: Option<FreeFn>,
+    references: AtomicU32,
+    /// For a body of ours: the flag byte of a long frame, at the end.
+    flags: [u8; 4],
+    tail: Tail,
+}
+
+#[repr(C)]
+union Tail {
+    /// What a caller's function is given.
     hint: *mut c_void,
+    /// For a body of ours: the length in network order, whose last two bytes are a short frame's flag byte and length.
+    length: [u8; 8],
 }
 
 /// A counted reference to a body. The last one frees it, on whichever thread that is.
@@ -33,7 +47,11 @@ unsafe impl Send for Body {}
 // SAFETY: as above; shared access only reads.
 unsafe impl Sync for Body {}
 
+/// The flag of a frame with a length of eight bytes.
+const LONG: u8 = 2;
+
 const HEAD: usize = size_of::<Content>();
+const _: () = assert!(HEAD == std::mem::offset_of!(Content, tail) + size_of::<Tail>());
 
 impl Body {
     /// A body of `size` bytes of unset content. ENOMEM if there is no memory for it.
@@ -43,11 +61,14 @@ impl Body {
         // SAFETY: freshly allocated, large enough and aligned for the head and `size` bytes more.
         unsafe {
             content.write(Content {
-                references: AtomicU32::new(1),
                 data: content.as_ptr().cast::<u8>().add(HEAD),
                 size,
                 free: None,
-                hint: std::ptr::null_mut(),
+                references: AtomicU32::new(1),
+                flags: [0, 0, 0, LONG],
+                tail: Tail {
+                    length: (size as u64).to_be_bytes(),
+                },
             });
         }
         Ok(Body(content))
@@ -67,8 +88,8 @@ impl Body {
         // SAFETY: the only reference so far.
         unsafe {
             let content = &mut *body.0.as_ptr();
-            (content.data, content.size, content.free, content.hint) =
-                (data, size, Some(free), hint);
+            (content.data, content.size, content.free) = (data, size, Some(free));
+            content.tail = Tail { hint };
         }
         Ok(body)
     }
@@ -88,6 +109,37 @@ impl Body {
     #[inline]
     pub fn size(&self) -> usize {
         self.content().size
+    }
+
+    /// The frame of a body of ours if no more parts follow: as it goes over the wire.
+    #[inline]
+    pub fn frame(&self) -> Option<&[u8]> {
+        let content = self.content();
+        if content.free.is_some() {
+            return None;
+        }
+        let head = if content.size <= 255 { 2 } else { 9 };
+        // SAFETY: so many bytes before the body are its frame's head, and `Content` ends there.
+        unsafe {
+            let body = self.0.as_ptr().cast::<u8>().add(HEAD);
+            Some(slice::from_raw_parts(body.sub(head), head + content.size))
+        }
+    }
+
+    /// The reference as a pointer; to be made one again by [`Body::from_raw`].
+    #[inline]
+    pub fn into_raw(self) -> *const u8 {
+        ManuallyDrop::new(self).0.as_ptr().cast()
+    }
+
+    /// The reference that was made a pointer.
+    ///
+    /// # Safety
+    /// It was, and each such pointer is made a reference once.
+    #[inline]
+    pub unsafe fn from_raw(at: *const u8) -> Body {
+        // SAFETY: what `into_raw` gave isn't null.
+        Body(unsafe { NonNull::new_unchecked(at.cast_mut().cast()) })
     }
 
     /// Takes so many references more, each to be had by [`Body::another`] or to be given up.
@@ -145,8 +197,8 @@ impl Drop for Body {
         let size = match content.free {
             None => content.size,
             Some(free) => {
-                // SAFETY: promised to `foreign`; this is the last reference.
-                unsafe { free(content.data.cast(), content.hint) };
+                // SAFETY: promised to `foreign`, which has set the hint; this is the last reference.
+                unsafe { free(content.data.cast(), content.tail.hint) };
                 0
             }
         };

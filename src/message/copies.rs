@@ -1,8 +1,6 @@
 //! Copies of a message, as many as there are receivers.
 
-use std::mem::ManuallyDrop;
-
-use super::{Kind, Message, Storage};
+use super::{Message, Outside};
 
 /// Makes copies of a message that share its body, whose references are taken all at once: taken one by one, each would have
 /// the count come back from where another copy is being dropped.
@@ -23,19 +21,37 @@ impl Copies {
         Copies { of, left }
     }
 
-    /// One of them.
+    /// The bytes that they share.
     #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.of.bytes()
+    }
+
+    /// One of them.
     pub fn take(&mut self) -> Message {
-        let body = match self.of.body() {
-            // SAFETY: one of those that were added.
-            Some(body) if self.left > 0 => unsafe { body.another() },
-            _ => return self.of.duplicate(),
-        };
-        self.left -= 1;
-        let counted = ManuallyDrop::new(body);
-        let mut copy = Message::of(Storage { counted }, Kind::COUNTED, 0);
-        (copy.more, copy.shared) = (self.of.more, true);
-        copy
+        if !self.of.is_outside() {
+            return self.of.duplicate();
+        }
+        let (size, more) = (self.of.size(), self.of.more());
+        // SAFETY: just looked; of this size, and taken out just now.
+        unsafe { Message::from_outside(self.take_outside(), size, more) }
+    }
+
+    /// One of them, as [`Message::take_outside`] gives it.
+    ///
+    /// # Safety
+    /// Their body is not inline.
+    #[inline]
+    pub unsafe fn take_outside(&mut self) -> Outside {
+        match self.of.body() {
+            Some(body) if self.left > 0 => {
+                self.left -= 1;
+                // SAFETY: one of those that were added.
+                Outside::of(unsafe { body.another() }, true)
+            }
+            // SAFETY: as promised.
+            _ => unsafe { self.of.duplicate().take_outside() },
+        }
     }
 }
 

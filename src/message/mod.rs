@@ -65,6 +65,28 @@ pub struct Message {
 
 const _: () = assert!(size_of::<Message>() == 64 && align_of::<Message>() == 8);
 
+/// A message whose body is outside of it, as a pipe passes it on: without its metadata.
+#[derive(Clone, Copy)]
+pub struct Outside {
+    /// What holds the body, or the constant body itself.
+    pub at: *const u8,
+    /// Whether it is constant.
+    pub constant: bool,
+    /// Whether others may have the same body.
+    pub shared: bool,
+}
+
+impl Outside {
+    #[inline]
+    fn of(body: Body, shared: bool) -> Outside {
+        Outside {
+            at: body.into_raw(),
+            constant: false,
+            shared,
+        }
+    }
+}
+
 // SAFETY: a counted body may go anywhere, and so may constant memory by the contract of `constant`.
 unsafe impl Send for Message {}
 // SAFETY: shared access only reads.
@@ -269,6 +291,53 @@ impl Message {
     #[inline]
     pub fn take(&mut self) -> Message {
         std::mem::take(self)
+    }
+
+    /// Takes out the body, and leaves an empty message.
+    ///
+    /// # Safety
+    /// The body is not inline; it isn't if it has more than [`INLINE_MAX`] bytes.
+    #[inline]
+    pub unsafe fn take_outside(&mut self) -> Outside {
+        debug_assert!(self.is_outside());
+        let shared = self.shared;
+        let outside = match self.counted() {
+            Some(body) => Outside::of(body, shared),
+            None => Outside {
+                // SAFETY: what is neither counted nor inline is constant.
+                at: unsafe { self.storage.constant.data },
+                constant: true,
+                shared,
+            },
+        };
+        self.reset();
+        outside
+    }
+
+    /// The message that was taken out, a part of another or not.
+    ///
+    /// # Safety
+    /// It was, and is made a message once; a constant one's size is the same.
+    #[inline]
+    pub unsafe fn from_outside(outside: Outside, size: usize, more: bool) -> Message {
+        let (kind, storage) = if outside.constant {
+            let data = outside.at;
+            let constant = Constant { data, size };
+            (Kind::CONSTANT, Storage { constant })
+        } else {
+            // SAFETY: as promised.
+            let counted = ManuallyDrop::new(unsafe { Body::from_raw(outside.at) });
+            (Kind::COUNTED, Storage { counted })
+        };
+        let mut message = Message::of(storage, kind, 0);
+        (message.more, message.shared) = (more, outside.shared);
+        message
+    }
+
+    /// The body with its frame's head before it, as that is where no more parts follow; only a body of ours has it.
+    #[inline]
+    pub fn frame(&self) -> Option<&[u8]> {
+        self.body()?.frame()
     }
 
     /// Another message with the same body, not copied if it is a counted one; zmq_msg_copy(3).

@@ -1,6 +1,6 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use super::{Message, MetadataRef, copy};
+use super::{Copies, Message, MetadataRef, Outside, copy};
 use crate::error::Result;
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
@@ -9,6 +9,8 @@ pub enum Source<'a> {
     Bytes(&'a [u8]),
     /// A message to take; an empty one is left.
     Message(&'a mut Message),
+    /// A message of which one copy is to be taken.
+    Copy(&'a mut Copies),
 }
 
 impl Source<'_> {
@@ -18,6 +20,7 @@ impl Source<'_> {
         match self {
             Source::Bytes(bytes) => bytes,
             Source::Message(message) => message.bytes(),
+            Source::Copy(copies) => copies.bytes(),
         }
     }
 
@@ -34,6 +37,23 @@ impl Source<'_> {
         match self {
             Source::Bytes(bytes) => Message::copy_of(bytes),
             Source::Message(message) => Ok(message.take()),
+            Source::Copy(copies) => Ok(copies.take()),
+        }
+    }
+
+    /// As [`Source::take`], for a pipe to pass on.
+    ///
+    /// # Safety
+    /// There are more than [`INLINE_MAX`](super::INLINE_MAX) bytes.
+    #[inline]
+    pub unsafe fn take_outside(&mut self) -> Result<Outside> {
+        // SAFETY: as promised.
+        unsafe {
+            Ok(match self {
+                Source::Bytes(bytes) => Message::copy_of(bytes)?.take_outside(),
+                Source::Message(message) => message.take_outside(),
+                Source::Copy(copies) => copies.take_outside(),
+            })
         }
     }
 }

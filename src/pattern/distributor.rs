@@ -152,9 +152,9 @@ impl Distributor {
             _ => {
                 let mut copies = Copies::new(part.take()?, self.matching as u32);
                 self.post_to_each(pipes, more, |this, pipes, place| {
-                    this.prefetch(place + AHEAD, pipes, 64);
+                    this.prefetch(place + AHEAD, pipes, 0);
                     this.write(place, pipes, |end| {
-                        end.post(more, &mut Source::Message(&mut copies.take()))
+                        end.post(more, &mut Source::Copy(&mut copies))
                     });
                 });
             }

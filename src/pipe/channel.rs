@@ -14,7 +14,7 @@ use super::{
     writer::{self, Notice},
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     message::{Message, Source},
 };
 
@@ -193,11 +193,12 @@ impl Tx {
         }
         let least = match part {
             Source::Message(message) if message.is_shared() => SHARED_MIN,
+            Source::Copy(_) => SHARED_MIN,
             Source::Message(_) => self.reference_min,
             Source::Bytes(_) => REFERENCE_MIN,
         };
         if part.bytes().len() >= least {
-            self.write_message(flags, part)?;
+            self.queue.reference(flags, part)?;
         } else {
             self.queue.frame(flags, part.bytes())?;
             part.done();
@@ -227,17 +228,6 @@ impl Tx {
             self.end_message();
         }
         Ok(())
-    }
-
-    #[cold]
-    fn write_message(&mut self, flags: u8, part: &mut Source) -> Result<()> {
-        let message = part.take()?;
-        self.queue.message(flags, message).map_err(|message| {
-            if let Source::Message(from) = part {
-                **from = message;
-            }
-            Error::ENOMEM
-        })
     }
 
     /// Publishes what was written. True if the reader sleeps, and is to be woken.

@@ -241,8 +241,7 @@ impl Reader {
                 self.pass(record::size(from));
                 self.mark_here();
                 if flags.has(Flags::REFERENCE) {
-                    let mut message = record::take_reference(from);
-                    message.set_more(flags.more());
+                    let message = record::take_reference(from);
                     return Some(Record::Message(Flags(flags.0 & !Flags::REFERENCE), message));
                 }
                 if flags.has(Flags::PEER) {

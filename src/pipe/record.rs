@@ -5,9 +5,9 @@
 //! unused mark the records of our own. They never come from a peer or go to one: what is read in
 //! place from a peer has them cleared first.
 
-use std::{ptr, sync::Arc};
+use std::{mem::ManuallyDrop, ptr, slice, sync::Arc};
 
-use crate::message::{Message, MetadataRef, copy};
+use crate::message::{Message, MetadataRef, Outside, copy};
 
 /// The first byte of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,25 +139,37 @@ pub unsafe fn read_head(from: *const u8) -> (Flags, usize, usize) {
     }
 }
 
-/// A reference record: its flag byte, the head that the frame has on the wire, and the message.
-pub const REFERENCE_SIZE: usize = 1 + 1 + HEAD_MAX + size_of::<Message>();
+/// A reference record: its flag byte, what kind of reference it is, the head that the frame has on the wire, and the pointer.
+pub const REFERENCE_SIZE: usize = 1 + 1 + HEAD_MAX + size_of::<*const u8>();
+
+/// The kind: the size of the head, and these.
+const HEAD_SIZE: u8 = 0x0f;
+const CONSTANT: u8 = 0x10;
+const SHARED: u8 = 0x20;
 
 /// A peer record: its flag byte and a counted pointer.
 pub const PEER_SIZE: usize = 1 + size_of::<*const Peer>();
 
-/// Writes a reference record.
+/// Writes a reference record, of a message with a body of `size` bytes.
 ///
 /// # Safety
 /// There is room for [`REFERENCE_SIZE`] bytes.
-pub unsafe fn write_reference(to: *mut u8, flags: u8, message: Message) {
+#[inline]
+pub unsafe fn write_reference(to: *mut u8, flags: u8, message: Outside, size: usize) {
     // SAFETY: as promised.
     unsafe {
         to.write(flags | Flags::REFERENCE);
-        let head = write_head(to.add(2), flags, message.size());
-        to.add(1).write(head as u8);
+        let mut kind = write_head(to.add(2), flags, size) as u8;
+        if message.constant {
+            kind |= CONSTANT;
+        }
+        if message.shared {
+            kind |= SHARED;
+        }
+        to.add(1).write(kind);
         to.add(2 + HEAD_MAX)
-            .cast::<Message>()
-            .write_unaligned(message);
+            .cast::<*const u8>()
+            .write_unaligned(message.at);
     }
 }
 
@@ -176,19 +188,33 @@ pub unsafe fn write_placeholder(to: *mut u8) {
 /// It is one.
 pub unsafe fn take_reference(from: *const u8) -> Message {
     // SAFETY: as promised.
-    unsafe { from.add(2 + HEAD_MAX).cast::<Message>().read_unaligned() }
+    unsafe {
+        let kind = from.add(1).read();
+        let outside = Outside {
+            at: from.add(2 + HEAD_MAX).cast::<*const u8>().read_unaligned(),
+            constant: kind & CONSTANT != 0,
+            shared: kind & SHARED != 0,
+        };
+        let (_, _, size) = read_head(from.add(2));
+        Message::from_outside(outside, size, Flags(from.read()).more())
+    }
 }
 
-/// The head and the body of a reference record, as they go over the wire.
+/// The head and the body of a reference record, as they go over the wire: where they can be one piece, they are.
 ///
 /// # Safety
 /// It is one, and stays there as long as the slices are used.
 pub unsafe fn reference_parts<'a>(from: *const u8) -> (&'a [u8], &'a [u8]) {
-    // SAFETY: as promised. An inline body is never written as a reference, so the bytes of
-    // the copied 64 are not what the second slice points to.
+    // SAFETY: as promised; the body is outside of the message, which is not dropped.
     unsafe {
-        let head = std::slice::from_raw_parts(from.add(2), usize::from(from.add(1).read()));
-        let message = std::mem::ManuallyDrop::new(take_reference(from));
+        let message = ManuallyDrop::new(take_reference(from));
+        if from.read() == Flags::REFERENCE
+            && let Some(frame) = message.frame()
+        {
+            let frame: *const [u8] = frame;
+            return (*frame).split_at(frame.len() - message.size());
+        }
+        let head = slice::from_raw_parts(from.add(2), usize::from(from.add(1).read() & HEAD_SIZE));
         let body: *const [u8] = message.bytes();
         (head, &*body)
     }

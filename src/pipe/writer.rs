@@ -11,7 +11,11 @@ use super::{
     record::{self, Peer},
     segment::{Link, Segment},
 };
-use crate::{error::Result, memory, message::Message};
+use crate::{
+    error::Result,
+    memory,
+    message::{INLINE_MAX, Message, Source},
+};
 
 const SEGMENT_MIN: usize = 256;
 /// Segments grow up to this with the traffic. Two of them are kept per queue at the most.
@@ -284,17 +288,22 @@ impl Writer {
         self.write(size, |to| unsafe { record::write_frame(to, flags, body) })
     }
 
-    /// Writes a message by reference. Its body must not be inline. It comes back if there is no
-    /// memory for that.
-    pub fn message(&mut self, flags: u8, message: Message) -> std::result::Result<(), Message> {
-        if self.room(record::REFERENCE_SIZE).is_err() {
-            return Err(message);
+    /// Writes a part by reference, unless it is so small that it has no memory of its own. ENOMEM if there is no memory for
+    /// that, and nothing taken.
+    pub fn reference(&mut self, flags: u8, part: &mut Source) -> Result<()> {
+        let size = part.bytes().len();
+        if size <= INLINE_MAX {
+            self.frame(flags, part.bytes())?;
+            part.done();
+            return Ok(());
         }
+        self.room(record::REFERENCE_SIZE)?;
+        // SAFETY: it has so many bytes.
+        let message = unsafe { part.take_outside() }?;
         // SAFETY: there is so much room.
         self.write(record::REFERENCE_SIZE, |to| unsafe {
-            record::write_reference(to, flags, message);
+            record::write_reference(to, flags, message, size);
         })
-        .map_err(|_| Message::new())
     }
 
     /// Writes what is known of the peer that what follows comes from. It can be published before
@@ -322,10 +331,11 @@ impl Writer {
     /// Puts the message into the room that was left for it.
     ///
     /// # Safety
-    /// The placeholder is this writer's, and neither published nor rolled back since.
-    pub unsafe fn complete(&mut self, place: Placeholder, flags: u8, message: Message) {
-        // SAFETY: room of this size, still the writer's.
-        unsafe { record::write_reference(place.0, flags, message) };
+    /// The placeholder is this writer's, and neither published nor rolled back since. The body is not inline.
+    pub unsafe fn complete(&mut self, place: Placeholder, flags: u8, mut message: Message) {
+        let size = message.size();
+        // SAFETY: room of this size, still the writer's; not inline, as promised.
+        unsafe { record::write_reference(place.0, flags, message.take_outside(), size) };
     }
 
     /// The records so far make up whole messages.

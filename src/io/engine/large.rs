@@ -173,7 +173,7 @@ impl Engine {
             return tx.queue().stage(&behind);
         };
         self.begin_frame(large.flags, large.message.size())?;
-        // SAFETY: the placeholder was left by `begin_large`, and its message isn't published.
+        // SAFETY: the placeholder was left by `begin_large`, its message isn't published, and it is a large one.
         unsafe {
             tx.queue()
                 .complete(place, u8::from(self.inside), large.message)
