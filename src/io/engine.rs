@@ -32,7 +32,7 @@ use crate::{
 /// What is read at once into a buffer that all connections of a thread share (bytes).
 const SCRATCH: usize = 64 * 1024;
 /// What is written in one call, and in one turn (bytes).
-const WRITE_MAX: usize = 256 * 1024;
+const WRITE_MAX: usize = 512 * 1024;
 const TURN_MAX: usize = 1024 * 1024;
 /// A sender that has this much (bytes) between two looks is in full swing. Then less than this isn't worth a call.
 pub const HOLD_MIN: usize = 2048;

@@ -6,11 +6,16 @@ use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::{Copies, Source},
-    pipe::{End, PipeId, SHARED_MIN},
+    pipe::{End, PipeId},
 };
 
 /// While one pipe is written to, the processor fetches what the one so many places on will need.
 const AHEAD: usize = 8;
+
+/// A body from this size on is shared by the pipes it goes to, if copies for all of them would have more bytes than this
+/// together. The kernel takes many small pieces at some price each; what is copied takes many times the memory.
+const SHARED_MIN: usize = 256;
+const COPIES_MAX: usize = 2048;
 
 /// Gives a message to all pipes, or to those that it matches. The pipes stand in this order:
 /// *matching*, the other *active* ones, the other *eligible* ones (which have room, but not for
@@ -140,7 +145,7 @@ impl Distributor {
         match self.matching {
             0 => {}
             1 => self.write(0, pipes, |end| end.write(more, part)),
-            _ if part.bytes().len() < SHARED_MIN => {
+            matching if !is_to_be_shared(part.bytes().len(), matching) => {
                 let bytes = part.bytes();
                 self.post_to_each(pipes, more, |this, pipes, place| {
                     this.prefetch(place + AHEAD, pipes, bytes.len());
@@ -149,8 +154,8 @@ impl Distributor {
                     });
                 });
             }
-            _ => {
-                let mut copies = Copies::new(part.take()?, self.matching as u32);
+            matching => {
+                let mut copies = Copies::new(part.take()?, matching as u32);
                 self.post_to_each(pipes, more, |this, pipes, place| {
                     this.prefetch(place + AHEAD, pipes, 0);
                     this.write(place, pipes, |end| {
@@ -231,4 +236,9 @@ impl Distributor {
         self.matching -= 1;
         self.ring.swap(place, self.matching);
     }
+}
+
+#[inline]
+fn is_to_be_shared(size: usize, pipes: usize) -> bool {
+    size >= SHARED_MIN && size * pipes > COPIES_MAX
 }

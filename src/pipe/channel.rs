@@ -162,7 +162,8 @@ impl Tx {
     #[inline(always)]
     pub fn send(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
         let bytes = part.bytes();
-        if flags == 0 && bytes.len() < SHARED_MIN && !self.conflates && self.queue.is_clean() {
+        let is_small = bytes.len() < SHARED_MIN && !matches!(part, Source::Copy(_));
+        if flags == 0 && is_small && !self.conflates && self.queue.is_clean() {
             let wake = self.queue.frame_message(bytes, notice)?;
             self.written += 1;
             part.done();
@@ -193,7 +194,7 @@ impl Tx {
         }
         let least = match part {
             Source::Message(message) if message.is_shared() => SHARED_MIN,
-            Source::Copy(_) => SHARED_MIN,
+            Source::Copy(_) => 0,
             Source::Message(_) => self.reference_min,
             Source::Bytes(_) => REFERENCE_MIN,
         };

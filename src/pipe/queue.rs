@@ -26,7 +26,7 @@ pub const REFERENCE_MIN: usize = 8 * 1024;
 
 /// The same for bodies that are shared already, so that a reference needs no allocation, and the
 /// copies would be many.
-pub const SHARED_MIN: usize = 1024;
+pub const SHARED_MIN: usize = 512;
 
 /// The same for messages to a socket of this process, where a reference needs no allocation either. A copy goes from
 /// processor to processor: faster than the message's memory, which is freed far from where it was allocated, as long as they

@@ -99,7 +99,7 @@ const GLEANINGS: u64 = 256;
 const PAUSES: usize = 32;
 
 /// A batch has no more pieces than this.
-const PIECES_MAX: usize = 256;
+const PIECES_MAX: usize = 1024;
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>) -> Reader {
