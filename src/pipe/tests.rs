@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::message::{Message, Source};
+use crate::message::{Copies, Message, Source, drop_spent};
 
 fn bytes(i: usize, size: usize) -> Vec<u8> {
     (0..size).map(|j| (i * 31 + j) as u8).collect()
@@ -78,10 +78,17 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
             for part in 0..parts {
                 let body = bytes(i, SIZES[random(SIZES.len())]);
                 let more = part + 1 < parts;
-                let mut message = Message::copy_of(&body).unwrap();
+                let mut message = match random(2) {
+                    0 => Message::copy_of(&body).unwrap(),
+                    _ => Message::of_vec(body.clone(), 0..body.len()).unwrap(),
+                };
                 kept.push(message.duplicate());
-                tx.write(u8::from(more), &mut Source::Message(&mut message))
-                    .unwrap();
+                let flags = u8::from(more);
+                match random(2) {
+                    0 => tx.write(flags, &mut Source::Message(&mut message)),
+                    _ => tx.write(flags, &mut Source::Copy(&mut Copies::new(message, 1))),
+                }
+                .unwrap();
                 let mut head = [0; HEAD_MAX];
                 // SAFETY: there is room for the largest head.
                 let size =
@@ -117,6 +124,7 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
         }
         assert_eq!((done, seen.len()), (200, 0));
         // Also of messages that went out piece by piece, no body is kept.
+        drop_spent();
         assert!(kept.iter().all(|copy| copy.references() == 1));
     }
 }
