@@ -367,15 +367,14 @@ impl End {
                 }
                 continue;
             }
+            let mut copied = Ok(());
             let (flags, received) = match self.ends.rx.read() {
                 Some(Record::Frame(flags, body)) => {
                     let received = Received {
                         size: body.len(),
                         more: flags.more(),
                     };
-                    if let Err(error) = sink.copy(received.more, body, || self.metadata.take()) {
-                        return Some(Err(error));
-                    }
+                    copied = sink.copy(received.more, body, || self.metadata.take());
                     (flags, received)
                 }
                 Some(Record::Message(flags, message)) => {
@@ -396,7 +395,8 @@ impl End {
             if !flags.more() && self.ends.rx.credit() {
                 self.far.writable();
             }
-            return Some(Ok((flags, received)));
+            // Also a message that there was no memory for is read.
+            return Some(copied.map(|()| (flags, received)));
         }
     }
 
@@ -408,13 +408,11 @@ impl End {
             size: body.len(),
             more: flags.more(),
         };
-        if let Err(error) = sink.copy(received.more, body, || self.metadata.take()) {
-            return Some(Err(error));
-        }
+        let copied = sink.copy(received.more, body, || self.metadata.take());
         if !received.more && self.ends.rx.credit() {
             self.far.writable();
         }
-        Some(Ok(received))
+        Some(copied.map(|()| received))
     }
 
     /// Passes over a part that is there.
