@@ -11,6 +11,24 @@ pub struct Error(pub c_int);
 /// What everything below the C edge returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Where the calling thread's errno is.
+pub fn errno_at() -> *mut c_int {
+    // SAFETY: takes nothing, and gives an address that is valid as long as the thread lives.
+    unsafe { libc::__errno_location() }
+}
+
+/// Runs something, and leaves errno as it was found, whatever was called meanwhile.
+#[inline]
+pub fn keep_errno<T>(run: impl FnOnce() -> T) -> T {
+    let at = errno_at();
+    // SAFETY: the calling thread's.
+    let found = unsafe { *at };
+    let result = run();
+    // SAFETY: as above.
+    unsafe { *at = found };
+    result
+}
+
 macro_rules! errnos {
     ($($name:ident = $value:expr),* $(,)?) => {
         #[allow(missing_docs)]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, errno_at, keep_errno},
     message::drop_spent,
 };
 
@@ -60,26 +60,31 @@ impl<T> Failure for *mut T {
 /// library, but not the end of the host: the call fails with `ENOTRECOVERABLE`.
 #[inline]
 pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
-    // SAFETY: the C library gives the address of the calling thread's errno, which lives as long as the thread.
-    let (errno, found) = unsafe {
-        let errno = libc::__errno_location();
-        (errno, *errno)
-    };
-    let result = caught(body);
-    drop_spent();
-    let (value, left) = match result {
-        Ok(value) => (value, found),
-        Err(error) => (T::FAILURE, error.0),
-    };
-    // SAFETY: as above.
-    unsafe { *errno = left };
-    value
+    outcome(keep_errno(|| {
+        let result = caught(body);
+        drop_spent();
+        result
+    }))
 }
 
-/// Runs the body of a C function that calls nothing which might change errno, where even the look at it counts.
+/// As [`guard`], where what may change errno [keeps](keep_errno) it by itself: those are the ways that a call which sends
+/// or receives takes rarely, and even the look at errno counts.
+#[inline]
+pub fn guard_passage<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
+    let result = caught(body);
+    drop_spent();
+    outcome(result)
+}
+
+/// As [`guard`], for a body that calls nothing which might change errno, or drops messages.
 #[inline]
 pub fn guard_pure<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
-    match caught(body) {
+    outcome(caught(body))
+}
+
+#[inline(always)]
+fn outcome<T: Failure>(result: Result<T>) -> T {
+    match result {
         Ok(value) => value,
         Err(error) => fail(error),
     }
@@ -87,8 +92,8 @@ pub fn guard_pure<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
 
 #[cold]
 fn fail<T: Failure>(error: Error) -> T {
-    // SAFETY: as in `guard`.
-    unsafe { *libc::__errno_location() = error.0 };
+    // SAFETY: the calling thread's.
+    unsafe { *errno_at() = error.0 };
     T::FAILURE
 }
 
@@ -103,14 +108,14 @@ fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// The calling thread's errno.
 pub fn errno() -> Error {
-    // SAFETY: the C library gives the address of the calling thread's errno, which lives as long as the thread.
-    Error(unsafe { *libc::__errno_location() })
+    // SAFETY: the calling thread's.
+    Error(unsafe { *errno_at() })
 }
 
 #[cfg(test)]
 fn set_errno(error: Error) {
     // SAFETY: as in `errno`.
-    unsafe { *libc::__errno_location() = error.0 }
+    unsafe { *errno_at() = error.0 }
 }
 
 #[cfg(test)]

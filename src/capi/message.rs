@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use super::{
-    guard::{guard, guard_pure},
+    guard::{guard, guard_passage, guard_pure},
     handle,
 };
 use crate::{
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn zmq_msg_send(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
         let size = message.size();
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn zmq_msg_recv(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
         let dont_wait = flags_ & ZMQ_DONTWAIT != 0;

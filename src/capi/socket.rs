@@ -9,7 +9,7 @@ use std::{
 use libc::iovec;
 
 use super::{
-    guard::guard,
+    guard::{guard, guard_passage},
     handle,
     message::{returned, zmq_msg_recv, zmq_msg_send, zmq_msg_t},
 };
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn zmq_send(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    guard_passage(|| {
         // SAFETY: the caller's contract.
         let bytes = unsafe { handle::bytes(buf_, len_) }?;
         send(s_, &mut Source::Bytes(bytes), flags_)?;
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn zmq_recv(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, buffer) = unsafe { (handle::socket(s_)?, handle::buffer(buf_, len_)?) };
         let part = wait::receive(

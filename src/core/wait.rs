@@ -20,7 +20,7 @@ use super::{
     spin::Spin,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, keep_errno},
     message::{Received, Sink, Source, drop_spent},
     pattern::BROKEN,
     pipe::{Far, Inbox, Parker},
@@ -63,6 +63,16 @@ const DISTURBED: Error = Error(-2);
 /// Sends a part where a first attempt has failed, or could not be made.
 #[cold]
 fn go_on_sending(
+    handle: Handle,
+    more: bool,
+    dont_wait: bool,
+    part: &mut Source,
+    failed: Option<Error>,
+) -> Result<()> {
+    keep_errno(|| send_again(handle, more, dont_wait, part, failed))
+}
+
+fn send_again(
     handle: Handle,
     more: bool,
     dont_wait: bool,
@@ -165,6 +175,15 @@ pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Recei
 /// Receives a part where a first attempt has failed, or could not be made.
 #[cold]
 fn go_on_receiving(
+    handle: Handle,
+    dont_wait: bool,
+    sink: &mut Sink,
+    failed: Error,
+) -> Result<Received> {
+    keep_errno(|| receive_again(handle, dont_wait, sink, failed))
+}
+
+fn receive_again(
     handle: Handle,
     dont_wait: bool,
     sink: &mut Sink,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, keep_errno},
     memory,
 };
 
@@ -198,7 +198,7 @@ impl Drop for Body {
             None => content.size,
             Some(free) => {
                 // SAFETY: promised to `foreign`, which has set the hint; this is the last reference.
-                unsafe { free(content.data.cast(), content.tail.hint) };
+                keep_errno(|| unsafe { free(content.data.cast(), content.tail.hint) });
                 0
             }
         };

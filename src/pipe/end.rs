@@ -16,7 +16,7 @@ use super::{
     writer::Notice,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, keep_errno},
     message::{MetadataRef, Received, Sink, Source, Stock},
 };
 
@@ -242,7 +242,7 @@ impl End {
             return false;
         }
         self.caught_up = Some(now);
-        self.far.drive();
+        keep_errno(|| self.far.drive());
         true
     }
 
@@ -310,9 +310,15 @@ impl End {
     #[cold]
     fn tell(&mut self) {
         match self.corked {
-            Cork::Out => self.far.readable(self.haste),
+            Cork::Out => keep_errno(|| self.far.readable(self.haste)),
             Cork::In | Cork::Full => self.corked = Cork::Full,
         }
+    }
+
+    /// Tells the far end that there is room.
+    #[cold]
+    fn tell_of_room(&self) {
+        keep_errno(|| self.far.writable());
     }
 
     /// Writes a subscription, or gives one up. These are not held up by the high-water mark: there
@@ -393,7 +399,7 @@ impl End {
                 None => continue,
             };
             if !flags.more() && self.ends.rx.credit() {
-                self.far.writable();
+                self.tell_of_room();
             }
             // Also a message that there was no memory for is read.
             return Some(copied.map(|()| (flags, received)));
@@ -410,7 +416,7 @@ impl End {
         };
         let copied = sink.copy(received.more, body, || self.metadata.take());
         if !received.more && self.ends.rx.credit() {
-            self.far.writable();
+            self.tell_of_room();
         }
         Some(copied.map(|()| received))
     }

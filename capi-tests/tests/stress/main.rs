@@ -69,6 +69,8 @@ const TESTS: &[Test] = &[
     test("many_parts_tcp", 30, || traffic::many_parts("tcp")),
     test("many_parts_ipc", 30, || traffic::many_parts("ipc")),
     test("many_parts_inproc", 30, || traffic::many_parts("inproc")),
+    test("errno_kept_tcp", 60, || traffic::errno_kept("tcp")),
+    test("errno_kept_inproc", 60, || traffic::errno_kept("inproc")),
     test("server_restarts", 60, restart::server_restarts),
     test("silent_peer", 30, restart::silent_peer),
     test("high_water_marks", 60, limits::high_water_marks),

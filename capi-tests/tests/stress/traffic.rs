@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use capi_tests::api::{Library, Part, Socket, consts::*};
+use capi_tests::api::{Library, Part, Result, Socket, consts::*};
 
 use crate::factor;
 
@@ -214,5 +214,47 @@ pub fn lent_buffers() {
     }
     from.close().expect("closed");
     to.close().expect("closed");
+    context.term().expect("an end");
+}
+
+/// A call that succeeds leaves errno alone, also if it had to wait, or to write to a connection that took no more.
+pub fn errno_kept(transport: &str) {
+    fn kept<T>(call: impl FnOnce() -> Result<T>) -> T {
+        // SAFETY: the calling thread's errno.
+        let errno = unsafe { &mut *libc::__errno_location() };
+        *errno = libc::EXDEV;
+        let value = call().expect("a success");
+        assert_eq!(*errno, libc::EXDEV);
+        value
+    }
+    let library = Library::under_test();
+    let context = library.context();
+    let (push, pull) = (context.socket(PUSH), context.socket(PULL));
+    for socket in [push, pull] {
+        socket.set(SNDHWM, 10).expect("set");
+        socket.set(RCVHWM, 10).expect("set");
+    }
+    let endpoint = pull.bind_any(transport);
+    push.connect(&endpoint).expect("a connection");
+    let sizes = [16, 16, 300, 3000, 100_000, 16, 2_000_000];
+    let messages = 3000 * factor();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let body = vec![7; 2_000_000];
+            for i in 0..messages {
+                kept(|| push.send(&body[..sizes[i % sizes.len()]], 0));
+            }
+        });
+        let mut buffer = vec![0; 2_000_000];
+        for i in 0..messages {
+            let size = match i % 2 {
+                0 => kept(|| pull.recv_with(0, <[u8]>::len)).0,
+                _ => kept(|| pull.recv_into(&mut buffer, 0)),
+            };
+            assert_eq!(size, sizes[i % sizes.len()]);
+        }
+    });
+    push.close().expect("closed");
+    pull.close().expect("closed");
     context.term().expect("an end");
 }
