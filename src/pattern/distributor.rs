@@ -12,6 +12,9 @@ use crate::{
 /// While one pipe is written to, the processor fetches what the one so many places on will need.
 const AHEAD: usize = 8;
 
+/// So many are written to before it is looked which of them sleep.
+const TOGETHER: usize = 64;
+
 /// A body from this size on is shared by the pipes it goes to, if copies for all of them would have more bytes than this
 /// together. The kernel takes many small pieces at some price each; what is copied takes many times the memory.
 const SHARED_MIN: usize = 256;
@@ -172,7 +175,8 @@ impl Distributor {
         Ok(())
     }
 
-    /// One fence for all of them: each would wait until what was just written has left the processor.
+    /// Posts to some, and then tells those of them that sleep, and so on: one fence for many, each of which would wait until
+    /// what was just written has left the processor.
     #[inline]
     fn post_to_each(
         &mut self,
@@ -182,18 +186,21 @@ impl Distributor {
     ) {
         let mut place = 0;
         while place < self.matching {
-            let before = self.matching;
-            post(self, pipes, place);
-            // One that has failed has changed places with one that is still to come.
-            place += usize::from(self.matching == before);
-        }
-        if more {
-            return;
-        }
-        fence(Ordering::SeqCst);
-        for &id in &self.ring.as_slice()[..self.matching] {
-            if let Some(end) = pipes.get_mut(id) {
-                end.check();
+            let first = place;
+            while place < self.matching.min(first + TOGETHER) {
+                let before = self.matching;
+                post(self, pipes, place);
+                // One that has failed has changed places with one that is still to come.
+                place += usize::from(self.matching == before);
+            }
+            if more {
+                continue;
+            }
+            fence(Ordering::SeqCst);
+            for &id in &self.ring.as_slice()[first..place] {
+                if let Some(end) = pipes.get_mut(id) {
+                    end.check();
+                }
             }
         }
     }
