@@ -314,24 +314,45 @@ impl Message {
         outside
     }
 
-    /// The message that was taken out, a part of another or not.
+    /// The message that was taken out, of this size, a part of another or not.
     ///
     /// # Safety
-    /// It was, and is made a message once; a constant one's size is the same.
+    /// As for [`Message::put_outside`].
     #[inline]
     pub unsafe fn from_outside(outside: Outside, size: usize, more: bool) -> Message {
-        let (kind, storage) = if outside.constant {
-            let data = outside.at;
-            let constant = Constant { data, size };
-            (Kind::CONSTANT, Storage { constant })
-        } else {
-            // SAFETY: as promised.
-            let counted = ManuallyDrop::new(unsafe { Body::from_raw(outside.at) });
-            (Kind::COUNTED, Storage { counted })
-        };
-        let mut message = Message::of(storage, kind, 0);
-        (message.more, message.shared) = (more, outside.shared);
+        let mut message = Message::new();
+        // SAFETY: as promised.
+        unsafe { message.put_outside(outside, size, more, None) };
         message
+    }
+
+    /// Becomes that message, in its place: what is moved right after it was written bit by bit keeps the processor waiting.
+    ///
+    /// # Safety
+    /// It was taken out of one of this size, and is made a message once.
+    #[inline(always)]
+    pub unsafe fn put_outside(
+        &mut self,
+        outside: Outside,
+        size: usize,
+        more: bool,
+        metadata: Option<MetadataRef>,
+    ) {
+        self.drop_content();
+        // SAFETY: nothing is left to be dropped; the body is as promised, and the kind says which field is set.
+        unsafe {
+            if outside.constant {
+                let data = outside.at;
+                (&raw mut self.storage.constant).write(Constant { data, size });
+                (&raw mut self.kind).write(Kind::CONSTANT);
+            } else {
+                let counted = ManuallyDrop::new(Body::from_raw(outside.at));
+                (&raw mut self.storage.counted).write(counted);
+                (&raw mut self.kind).write(Kind::COUNTED);
+            }
+            (&raw mut self.metadata).write(metadata);
+        }
+        (self.more, self.shared) = (more, outside.shared);
     }
 
     /// The body with its frame's head before it, as that is where no more parts follow; only a body of ours has it.

@@ -1,6 +1,6 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use super::{Copies, Message, MetadataRef, Outside, copy};
+use super::{Copies, Message, MetadataRef, Outside, copy, drop_later};
 use crate::error::Result;
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
@@ -102,12 +102,34 @@ impl Sink<'_> {
             Sink::Buffer(_) => {
                 // It can't fail: nothing is allocated.
                 let _ = self.copy(false, message.bytes(), metadata);
+                drop_later(message);
             }
             Sink::Message(into) => {
                 message.set_metadata(metadata());
                 **into = message;
             }
-            Sink::Nowhere => {}
+            Sink::Nowhere => drop_later(message),
+        }
+    }
+
+    /// Takes a message that was taken out of a pipe.
+    ///
+    /// # Safety
+    /// As for [`Message::put_outside`].
+    #[inline(always)]
+    pub unsafe fn put_outside(
+        &mut self,
+        outside: Outside,
+        size: usize,
+        more: bool,
+        metadata: impl FnOnce() -> Option<MetadataRef>,
+    ) {
+        // SAFETY: as promised.
+        unsafe {
+            match self {
+                Sink::Message(into) => into.put_outside(outside, size, more, metadata()),
+                _ => self.put(Message::from_outside(outside, size, more), metadata),
+            }
         }
     }
 }

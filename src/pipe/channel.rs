@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    message::{Message, Source},
+    message::{Message, Outside, Source},
 };
 
 /// What the two sides of one direction share beside the queue.
@@ -279,6 +279,18 @@ impl Rx {
         let (flags, body) = self.queue.read_frame()?;
         self.read += u64::from(!flags.more());
         Some((flags, body))
+    }
+
+    /// The next record if it is a reference, as [`Reader::read_reference`](reader::Reader::read_reference) gives it. The
+    /// caller then looks at [`Rx::credit`].
+    #[inline(always)]
+    pub fn read_reference(&mut self) -> Option<(Flags, Outside, usize)> {
+        if self.conflates {
+            return None;
+        }
+        let (flags, message, size) = self.queue.read_reference()?;
+        self.read += u64::from(!flags.more());
+        Some((flags, message, size))
     }
 
     /// The next record. The caller then looks at [`Rx::credit`].

@@ -374,35 +374,36 @@ impl End {
                 continue;
             }
             let mut copied = Ok(());
-            let (flags, received) = match self.ends.rx.read() {
-                Some(Record::Frame(flags, body)) => {
-                    let received = Received {
-                        size: body.len(),
-                        more: flags.more(),
-                    };
-                    copied = sink.copy(received.more, body, || self.metadata.take());
-                    (flags, received)
+            let (flags, size) = if let Some((flags, message, size)) = self.ends.rx.read_reference()
+            {
+                // SAFETY: read just now, and of this size.
+                unsafe { sink.put_outside(message, size, flags.more(), || self.metadata.take()) };
+                (flags, size)
+            } else {
+                match self.ends.rx.read() {
+                    Some(Record::Frame(flags, body)) => {
+                        copied = sink.copy(flags.more(), body, || self.metadata.take());
+                        (flags, body.len())
+                    }
+                    Some(Record::Message(flags, message)) => {
+                        let size = message.size();
+                        sink.put(message, || self.metadata.take());
+                        (flags, size)
+                    }
+                    Some(Record::Peer(peer)) => {
+                        self.set_peer(peer);
+                        continue;
+                    }
+                    // What there was is passed over.
+                    None => continue,
                 }
-                Some(Record::Message(flags, message)) => {
-                    let received = Received {
-                        size: message.size(),
-                        more: flags.more(),
-                    };
-                    sink.put(message, || self.metadata.take());
-                    (flags, received)
-                }
-                Some(Record::Peer(peer)) => {
-                    self.set_peer(peer);
-                    continue;
-                }
-                // What there was is passed over.
-                None => continue,
             };
-            if !flags.more() && self.ends.rx.credit() {
+            let more = flags.more();
+            if !more && self.ends.rx.credit() {
                 self.tell_of_room();
             }
             // Also a message that there was no memory for is read.
-            return Some(copied.map(|()| (flags, received)));
+            return Some(copied.map(|()| (flags, Received { size, more })));
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     segment::{Link, Segment},
 };
 use crate::{
-    message::drop_later,
+    message::{Outside, drop_later},
     zmtp::frame::{self, Limit},
 };
 
@@ -214,6 +214,28 @@ impl Reader {
             self.pass(head + body);
             self.mark_here();
             Some((flags, slice::from_raw_parts(from.add(head), body)))
+        }
+    }
+
+    /// The next record if it is a reference: its flags but for that, the message, to be made one, and its size.
+    #[inline(always)]
+    pub fn read_reference(&mut self) -> Option<(Flags, Outside, usize)> {
+        debug_assert_eq!(self.partial, 0);
+        if !self.has_records() {
+            return None;
+        }
+        // SAFETY: a whole record is published there, and passed by as it is taken.
+        unsafe {
+            let from = Segment::at(self.at.segment?, self.at.offset);
+            let flags = Flags(from.read());
+            if !flags.has(Flags::REFERENCE) {
+                return None;
+            }
+            self.release();
+            let (message, size) = record::take_outside(from);
+            self.pass(record::REFERENCE_SIZE);
+            self.mark_here();
+            Some((Flags(flags.0 & !Flags::REFERENCE), message, size))
         }
     }
 

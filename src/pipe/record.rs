@@ -189,6 +189,19 @@ pub unsafe fn write_placeholder(to: *mut u8) {
 pub unsafe fn take_reference(from: *const u8) -> Message {
     // SAFETY: as promised.
     unsafe {
+        let (outside, size) = take_outside(from);
+        Message::from_outside(outside, size, Flags(from.read()).more())
+    }
+}
+
+/// As [`take_reference`], but for the message to be made elsewhere, and its size.
+///
+/// # Safety
+/// It is one.
+#[inline(always)]
+pub unsafe fn take_outside(from: *const u8) -> (Outside, usize) {
+    // SAFETY: as promised.
+    unsafe {
         let kind = from.add(1).read();
         let outside = Outside {
             at: from.add(2 + HEAD_MAX).cast::<*const u8>().read_unaligned(),
@@ -196,7 +209,7 @@ pub unsafe fn take_reference(from: *const u8) -> Message {
             shared: kind & SHARED != 0,
         };
         let (_, _, size) = read_head(from.add(2));
-        Message::from_outside(outside, size, Flags(from.read()).more())
+        (outside, size)
     }
 }
 
