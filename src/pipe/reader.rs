@@ -13,7 +13,7 @@ use super::{
     segment::{Link, Segment},
 };
 use crate::{
-    message::{Outside, drop_later},
+    message::{Message, Outside, drop_later},
     zmtp::frame::{self, Limit},
 };
 
@@ -246,6 +246,11 @@ impl Reader {
             if !self.has_records() {
                 return None;
             }
+            if let Some((flags, message, size)) = self.read_reference() {
+                // SAFETY: taken just now, and of this size.
+                let message = unsafe { Message::from_outside(message, size, flags.more()) };
+                return Some(Record::Message(flags, message));
+            }
             self.release();
             let segment = self.at.segment?;
             // SAFETY: a whole record is published there, and it stays until `release` passes it.
@@ -262,10 +267,6 @@ impl Reader {
                 }
                 self.pass(record::size(from));
                 self.mark_here();
-                if flags.has(Flags::REFERENCE) {
-                    let message = record::take_reference(from);
-                    return Some(Record::Message(Flags(flags.0 & !Flags::REFERENCE), message));
-                }
                 if flags.has(Flags::PEER) {
                     return Some(Record::Peer(record::take_peer(from)));
                 }
