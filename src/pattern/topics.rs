@@ -266,9 +266,9 @@ impl Topics {
         while (self.entries.len() + 1) * 20 > (1 << self.bits) * FULL {
             self.bits += 1;
         }
-        self.table.clear();
-        self.table.resize(1 << self.bits, FREE);
-        self.table.shrink_to_fit();
+        // The old one goes first: nothing in it is needed.
+        self.table = Vec::new();
+        self.table = vec![FREE; 1 << self.bits];
         let mask = self.table.len() - 1;
         let mut ahead = self.entries.iter().skip(AHEAD);
         for (i, entry) in self.entries.iter().enumerate() {
