@@ -46,6 +46,7 @@ pub(super) const READ_TURNS: usize = 8;
 /// What driving needs for the while, one for each thread.
 #[derive(Default)]
 struct Scratch {
+    /// Read into where it is spare, and nothing else is written there: it has only as much memory as has come at once.
     buffer: Vec<u8>,
     batch: Batch,
     /// Takes turns with an engine's `out`.
@@ -277,8 +278,7 @@ impl Engine {
                 return Ok(false);
             }
             if is_command {
-                self.subscribe(tx, &header);
-                skipped = 0;
+                skipped = self.subscribe(tx);
                 continue;
             }
             if size > here {
@@ -287,8 +287,10 @@ impl Engine {
                     self.begin_large(tx, &header)?;
                     continue;
                 }
-                // What is missing is to come right behind it.
-                tx.queue().room(size - here)?;
+                if !self.streaming {
+                    // What is missing is to come right behind it.
+                    tx.queue().room(size - here)?;
+                }
                 break;
             }
             let staged = tx.queue().staged();
@@ -372,7 +374,7 @@ impl Engine {
     /// what the peer has yet to take.
     pub fn discard_input(&mut self) {
         SCRATCH_PAD.with_borrow_mut(|pad| {
-            pad.buffer.resize(SCRATCH, 0);
+            pad.buffer.reserve(SCRATCH);
             let piece = libc::iovec {
                 iov_base: pad.buffer.as_mut_ptr().cast(),
                 iov_len: SCRATCH,

@@ -20,7 +20,9 @@ impl Engine {
     pub(super) fn read_coded(&mut self, tx: &mut Tx) -> Result<Read> {
         let take = |pad: &mut Scratch| std::mem::take(&mut pad.coded);
         let mut buffer = SCRATCH_PAD.with_borrow_mut(take);
-        buffer.resize(2 * SCRATCH, 0);
+        if buffer.is_empty() {
+            buffer = vec![0; 2 * SCRATCH];
+        }
         let result = self.decode_all(tx, &mut buffer);
         SCRATCH_PAD.with_borrow_mut(|pad| pad.coded = buffer);
         result

@@ -30,31 +30,47 @@ impl Engine {
         true
     }
 
-    /// Makes a subscription what the pipe has for it.
-    pub(super) fn subscribe(&mut self, tx: &mut Tx, header: &Header) {
-        let size = header.frame_len();
-        let frame = &mut tx.queue().staged()[..size];
-        let (flag, topic) = match Command::parse(&frame[header.header_len..]) {
-            Ok(Command::Subscribe(topic)) => (Flags::SUBSCRIBE, topic.len()),
-            Ok(Command::Cancel(topic)) => (Flags::CANCEL, topic.len()),
-            _ => return,
-        };
-        // The topic stays where it is. Before it comes its new head, and before that what
-        // is left of the command's name, as a frame to be passed over.
-        let head = if topic <= 255 { 2 } else { frame::MAX_HEADER };
-        let skip = size - topic - head;
-        frame[0] = Flags::SKIP;
-        frame[1] = (skip - 2) as u8;
-        frame[skip] = flag;
-        if head == 2 {
-            frame[skip + 1] = topic as u8;
-        } else {
-            frame[skip] |= Flags::LONG;
-            frame[skip + 1..skip + 9].copy_from_slice(&(topic as u64).to_be_bytes());
+    /// Makes subscriptions, as many as follow each other and there is room for, what the pipe has for them: frames of
+    /// their topics. These move together, since a peer may send many before they are read, and take half the memory then.
+    /// Returns how many bytes are left over behind them, as a record to be passed over.
+    pub(super) fn subscribe(&mut self, tx: &mut Tx) -> usize {
+        let room = tx.known_room();
+        let staged = tx.queue().staged();
+        let (mut read, mut written, mut subscriptions) = (0, 0, 0);
+        while subscriptions < room
+            && let Ok(Some(header)) = Header::parse(&staged[read..], self.limit)
+            && header.flags.command()
+            && let Some(frame) = staged[read..].get(..header.frame_len())
+            && let Ok(command) = Command::parse(&frame[header.header_len..])
+            && let Some((flag, topic)) = match command {
+                Command::Subscribe(topic) => Some((Flags::SUBSCRIBE, topic.len())),
+                Command::Cancel(topic) => Some((Flags::CANCEL, topic.len())),
+                _ => None,
+            }
+        {
+            read += header.frame_len();
+            // What was before the topic is longer than this.
+            let to = &mut staged[written..];
+            let head = write_head(to, flag, topic);
+            staged.copy_within(read - topic..read, written + head);
+            written += head + topic;
+            subscriptions += 1;
         }
-        // SAFETY: two whole records.
-        unsafe { tx.queue().accept(size) };
-        tx.end_message();
+        let left = read - written;
+        if left > 0 {
+            let head = if left - 2 <= 255 {
+                2
+            } else {
+                frame::MAX_HEADER
+            };
+            write_head(&mut staged[written..], Flags::SKIP, left - head);
+        }
+        // SAFETY: whole records.
+        unsafe { tx.queue().accept(written) };
+        tx.end_messages(subscriptions);
+        // SAFETY: a whole record.
+        unsafe { tx.queue().accept(left) };
+        left
     }
 
     /// Does as a command says. The pipe gets only subscriptions.
@@ -83,5 +99,104 @@ impl Engine {
                 self.command(&Command::Pong { context: &context });
             }
         }
+    }
+}
+
+/// Writes the head of a frame with a body of so many bytes. Returns its length.
+fn write_head(to: &mut [u8], flag: u8, body: usize) -> usize {
+    if body <= 255 {
+        to[..2].copy_from_slice(&[flag, body as u8]);
+        return 2;
+    }
+    to[0] = flag | Flags::LONG;
+    to[1..frame::MAX_HEADER].copy_from_slice(&(body as u64).to_be_bytes());
+    frame::MAX_HEADER
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        os::{fd::OwnedFd, unix::net::UnixStream},
+    };
+
+    use super::{super::Read, *};
+    use crate::{
+        io::engine::Speech,
+        pipe::{Door, End, pipe},
+        zmtp::{Codec, Limit, Version},
+    };
+
+    /// Subscriptions of all sizes of heads, among other commands and messages, however they are cut and whether or not there
+    /// is room for them all: each is read, in order.
+    #[test]
+    fn subscriptions_arrive_in_order() {
+        let topics = [0, 1, 9, 255, 256, 300, 7000, 9, 9, 20_000, 3];
+        let mut wire = Vec::new();
+        let mut wanted = Vec::new();
+        for (i, &size) in topics.iter().cycle().take(20 * topics.len()).enumerate() {
+            let topic = vec![i as u8; size];
+            let subscribe = i % 3 > 0;
+            let command = match subscribe {
+                true => Command::Subscribe(&topic),
+                false => Command::Cancel(&topic),
+            };
+            Codec::Clear.encode_command(&command, &mut wire);
+            wanted.push((Some(subscribe), topic.clone()));
+            if i % 5 == 0 {
+                let name = b"NOTHING";
+                Codec::Clear.encode_command(&Command::Other { name, body: &topic }, &mut wire);
+            }
+            if i % 7 == 0 {
+                frame::write(crate::zmtp::Flags::NONE, &topic, &mut wire);
+                wanted.push((None, topic));
+            }
+        }
+        for (limit, cut) in [(0, 7), (0, 1000), (0, 1 << 20), (1, 1000), (5, 1 << 20)] {
+            let (mut theirs, ours) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let ours = OwnedFd::from(ours);
+            let mut engine = Engine::new(ours, Speech::Plain, Version::V3_1, Limit::NONE);
+            let (mut near, far) = pipe(limit, limit);
+            let mut far = End::new(far, Door::unknown(), Door::unknown());
+            let mut got = Vec::new();
+            for piece in wire.chunks(cut).flat_map(|chunk| chunk.chunks(50_000)) {
+                theirs.write_all(piece).unwrap();
+                loop {
+                    let (read, _) = engine.read(&mut near.tx);
+                    while let Some((flags, body, _)) = far.peek() {
+                        let subscribe = flags.has(Flags::SUBSCRIBE);
+                        let kind = (subscribe || flags.has(Flags::CANCEL)).then_some(subscribe);
+                        got.push((kind, body.to_vec()));
+                        far.skip();
+                    }
+                    if read.unwrap() == Read::All {
+                        break;
+                    }
+                }
+            }
+            assert!(got == wanted, "limit {limit}, cut {cut}");
+        }
+    }
+
+    /// What is left of the commands isn't kept.
+    #[test]
+    fn subscriptions_take_no_more_room_than_their_topics() {
+        let mut wire = Vec::new();
+        (0..100)
+            .for_each(|_| Codec::Clear.encode_command(&Command::Subscribe(b"a topic"), &mut wire));
+        let (mut theirs, ours) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut engine = Engine::new(
+            OwnedFd::from(ours),
+            Speech::Plain,
+            Version::V3_1,
+            Limit::NONE,
+        );
+        let (mut near, _far) = pipe(0, 0);
+        let (_, before) = near.tx.queue().room(wire.len()).unwrap();
+        theirs.write_all(&wire).unwrap();
+        assert_eq!(engine.read(&mut near.tx).0, Ok(Read::All));
+        assert_eq!(before - near.tx.queue().free_room().1, 100 * 9);
     }
 }

@@ -17,6 +17,9 @@ const EXPECTED_MIN: usize = SCRATCH / 2;
 const EXPECTED_MAX: usize = 4 * 1024 * 1024;
 /// And not if what comes before it in its message, its own header included, is longer than this (bytes).
 const LEAD_MAX: usize = 256;
+/// A read takes so many bytes more than there is room for in the pipe. Once as many come at a time, it gets that room there, at
+/// least (bytes).
+const STREAM_MIN: usize = SCRATCH / 4;
 
 /// A body that is read into memory of its own.
 pub(super) struct Large {
@@ -77,13 +80,17 @@ impl Engine {
             pieces[2] = piece(message.data(), message.size());
             early = Some(message);
         } else if self.streaming {
-            let (start, room) = tx.queue().room(SCRATCH)?;
+            let (start, room) = match tx.queue().free_room() {
+                (_, ..STREAM_MIN) => tx.queue().room(SCRATCH)?,
+                rest => rest,
+            };
             pieces[1] = piece(start, room);
         } else {
-            buffer.resize(SCRATCH, 0);
+            buffer.clear();
+            buffer.reserve(STREAM_MIN);
             let (start, room) = tx.queue().free_room();
             pieces[1] = piece(start, room);
-            pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
+            pieces[2] = piece(buffer.as_mut_ptr(), STREAM_MIN);
         }
         let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
         let has_room = |piece: &libc::iovec| piece.iov_len > 0;
@@ -103,7 +110,11 @@ impl Engine {
             let rest = bytes - body - staged;
             match early {
                 Some(message) if rest > 0 => self.take_early(tx, message, rest)?,
-                None if rest > 0 => tx.queue().stage(&buffer[..rest])?,
+                None if rest > 0 => {
+                    // SAFETY: just written there.
+                    unsafe { buffer.set_len(rest) };
+                    tx.queue().stage(buffer)?;
+                }
                 _ => {}
             }
         }
