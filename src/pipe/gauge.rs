@@ -128,7 +128,8 @@ impl Gauge {
         }
         let streak = self.streak.swap(0, Ordering::Relaxed);
         let price = self.price.load(Ordering::Relaxed) / FENCE;
-        if streak > 2 * price {
+        // The price isn't known before there was a barrier.
+        if price > 0 && streak > 2 * price {
             self.wanted.store((price / 2).max(1), Ordering::Relaxed);
         } else if streak >= wanted {
             self.wanted
@@ -209,6 +210,25 @@ impl Gauge {
             let _ = self.rouse();
         }
         still
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Else each sleep takes a heavy barrier until the streak that is wanted has doubled often enough.
+    #[test]
+    fn it_is_not_busy_before_the_first_long_streak() {
+        let gauge = Gauge::new();
+        for _ in 0..10 {
+            assert!(gauge.sleep(gauge.count()));
+            assert!(gauge.advance(1));
+            assert!(!gauge.advance(1));
+        }
+        assert!(!gauge.is_busy());
+        (0..STREAK).for_each(|_| assert!(!gauge.advance(1)));
+        assert_eq!(gauge.is_busy(), is_barrier_available());
     }
 }
 
