@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     message::{Message, Outside, drop_later},
+    sync::Backoff,
     zmtp::frame::{self, Limit},
 };
 
@@ -39,6 +40,8 @@ pub struct Reader {
     run: usize,
     /// There was nothing at the last look for a frame.
     starved: bool,
+    /// Looks to go by without a pause, when pauses brought nothing.
+    backoff: Backoff,
     /// There may be references among the records from `mark` to `at`, which were sent.
     has_references: bool,
 }
@@ -116,6 +119,7 @@ impl Reader {
             limit: 0,
             run: 0,
             starved: false,
+            backoff: Backoff::default(),
             has_references: false,
         }
     }
@@ -157,9 +161,19 @@ impl Reader {
             return false;
         }
         let starved = std::mem::take(&mut self.starved);
-        if self.limit - self.at.total < GLEANINGS && !starved && self.shared.bytes.is_busy() {
+        if self.limit - self.at.total < GLEANINGS
+            && !starved
+            && self.shared.bytes.is_busy()
+            && !self.backoff.pass()
+        {
+            let before = self.limit;
             (0..PAUSES).for_each(|_| std::hint::spin_loop());
-            return self.refill();
+            self.refill();
+            // Of answers, each of which is there when it is looked for, no second one follows.
+            match self.limit > before {
+                true => self.backoff.paid(),
+                false => self.backoff.failed(),
+            }
         }
         true
     }
