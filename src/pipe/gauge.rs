@@ -232,7 +232,7 @@ mod tests {
     }
 }
 
-/// All interleavings of the two sides, by loom: `make loom`.
+/// All interleavings of the two sides, by loom, in `make test`.
 #[cfg(all(test, loom))]
 mod model {
     use loom::{

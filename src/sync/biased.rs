@@ -396,7 +396,7 @@ mod tests {
     }
 }
 
-/// All interleavings, by loom: `make loom`. The barriers are full fences there.
+/// All interleavings, by loom, in `make test`. The barriers are full fences there.
 #[cfg(all(test, loom))]
 mod model {
     use loom::{sync::Arc, thread};
