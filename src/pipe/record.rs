@@ -173,13 +173,13 @@ pub unsafe fn write_reference(to: *mut u8, flags: u8, message: Outside, size: us
     }
 }
 
-/// Writes a record of the same size that is passed over, to become a reference later.
+/// Writes the head of a record of `size` bytes in all that is passed over, whatever they are.
 ///
 /// # Safety
-/// There is room for [`REFERENCE_SIZE`] bytes.
-pub unsafe fn write_placeholder(to: *mut u8) {
+/// There is room for the record, and its size is that of a head at least.
+pub unsafe fn write_skip(to: *mut u8, size: usize) {
     // SAFETY: as promised.
-    unsafe { write_head(to, Flags::SKIP, REFERENCE_SIZE - 2) };
+    unsafe { write_head(to, Flags::SKIP, size - head_size(size - 2)) };
 }
 
 /// Takes the message out of a reference record, which is then to be forgotten.

@@ -322,7 +322,7 @@ impl Writer {
         let mut place = Placeholder(ptr::null_mut());
         self.write(record::REFERENCE_SIZE, |to| {
             // SAFETY: there is so much room.
-            unsafe { record::write_placeholder(to) };
+            unsafe { record::write_skip(to, record::REFERENCE_SIZE) };
             place.0 = to;
         })?;
         Ok(place)

@@ -6,8 +6,8 @@ use super::{ENCODE_MAX, Engine};
 use crate::{
     error::Result,
     message::Source,
-    pipe::{Flags, Tx},
-    zmtp::{Command, Header, frame},
+    pipe::{Flags, Tx, write_head, write_skip},
+    zmtp::{Command, Header},
 };
 
 impl Engine {
@@ -17,9 +17,7 @@ impl Engine {
         let size = header.frame_len();
         let frame = &mut tx.queue().staged()[..size];
         let command = Command::parse(&frame[header.header_len..]).ok();
-        if let Some(Command::Subscribe(_) | Command::Cancel(_)) = command
-            && !self.inside
-        {
+        if !self.inside && command.as_ref().and_then(subscription).is_some() {
             return false;
         }
         self.obey(command);
@@ -42,28 +40,20 @@ impl Engine {
             && header.flags.command()
             && let Some(frame) = staged[read..].get(..header.frame_len())
             && let Ok(command) = Command::parse(&frame[header.header_len..])
-            && let Some((flag, topic)) = match command {
-                Command::Subscribe(topic) => Some((Flags::SUBSCRIBE, topic.len())),
-                Command::Cancel(topic) => Some((Flags::CANCEL, topic.len())),
-                _ => None,
-            }
+            && let Some((flag, topic)) = subscription(&command)
         {
+            let topic = topic.len();
             read += header.frame_len();
-            // What was before the topic is longer than this.
-            let to = &mut staged[written..];
-            let head = write_head(to, flag, topic);
+            // SAFETY: what was before the topic is longer than this.
+            let head = unsafe { write_head(staged[written..].as_mut_ptr(), flag, topic) };
             staged.copy_within(read - topic..read, written + head);
             written += head + topic;
             subscriptions += 1;
         }
         let left = read - written;
         if left > 0 {
-            let head = if left - 2 <= 255 {
-                2
-            } else {
-                frame::MAX_HEADER
-            };
-            write_head(&mut staged[written..], Flags::SKIP, left - head);
+            // SAFETY: each subscription has left more than a head, and all of that is here.
+            unsafe { write_skip(staged[written..].as_mut_ptr(), left) };
         }
         // SAFETY: whole records.
         unsafe { tx.queue().accept(written) };
@@ -75,19 +65,15 @@ impl Engine {
 
     /// Does as a command says. The pipe gets only subscriptions.
     pub(super) fn deliver_command(&mut self, tx: &mut Tx, body: &[u8]) -> Result<()> {
+        let command = Command::parse(body).ok();
         // Within a message a subscription makes no sense, and would end it.
-        match Command::parse(body) {
-            Ok(Command::Subscribe(topic)) if !self.inside => {
-                tx.write(Flags::SUBSCRIBE, &mut Source::Bytes(topic))
-            }
-            Ok(Command::Cancel(topic)) if !self.inside => {
-                tx.write(Flags::CANCEL, &mut Source::Bytes(topic))
-            }
-            command => {
-                self.obey(command.ok());
-                Ok(())
-            }
+        if !self.inside
+            && let Some((flag, topic)) = command.as_ref().and_then(subscription)
+        {
+            return tx.write(flag, &mut Source::Bytes(topic));
         }
+        self.obey(command);
+        Ok(())
     }
 
     fn obey(&mut self, command: Option<Command>) {
@@ -102,15 +88,13 @@ impl Engine {
     }
 }
 
-/// Writes the head of a frame with a body of so many bytes. Returns its length.
-fn write_head(to: &mut [u8], flag: u8, body: usize) -> usize {
-    if body <= 255 {
-        to[..2].copy_from_slice(&[flag, body as u8]);
-        return 2;
+/// The flag that a subscription has in the pipe, and its topic, if the command is one.
+fn subscription<'a>(command: &Command<'a>) -> Option<(u8, &'a [u8])> {
+    match *command {
+        Command::Subscribe(topic) => Some((Flags::SUBSCRIBE, topic)),
+        Command::Cancel(topic) => Some((Flags::CANCEL, topic)),
+        _ => None,
     }
-    to[0] = flag | Flags::LONG;
-    to[1..frame::MAX_HEADER].copy_from_slice(&(body as u64).to_be_bytes());
-    frame::MAX_HEADER
 }
 
 #[cfg(test)]
@@ -124,7 +108,7 @@ mod tests {
     use crate::{
         io::engine::Speech,
         pipe::{Door, End, pipe},
-        zmtp::{Codec, Limit, Version},
+        zmtp::{Codec, Limit, Version, frame},
     };
 
     /// Subscriptions of all sizes of heads, among other commands and messages, however they are cut and whether or not there
