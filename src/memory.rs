@@ -155,6 +155,26 @@ pub fn prefetch(at: *const u8) {
     let _ = at;
 }
 
+/// Which of the numbers have these bits as wanted, a bit for each.
+#[inline]
+pub fn alike(numbers: &[u32; 8], bits: u32, wanted: u32) -> u32 {
+    // All at once: compilers make a loop of it that takes longer than to look at one after the other.
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: all of these processors have SSE2.
+    unsafe {
+        use std::arch::x86_64::*;
+        let [a, b, c, d, e, f, g, h] = numbers.map(|number| (number & bits ^ wanted) as i32);
+        let [low, high] = [_mm_set_epi32(d, c, b, a), _mm_set_epi32(h, g, f, e)]
+            .map(|differences| _mm_cmpeq_epi32(differences, _mm_setzero_si128()));
+        let alike = _mm_packs_epi16(_mm_packs_epi32(low, high), _mm_setzero_si128());
+        _mm_movemask_epi8(alike) as u32
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    (0..8).fold(0, |alike, i| {
+        alike | u32::from(numbers[i] & bits == wanted) << i
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

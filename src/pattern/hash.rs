@@ -124,10 +124,7 @@ impl<'a> Prefixes<'a> {
     #[inline]
     fn end(&self, size: usize, tail: u64) -> u64 {
         let size = (size as u64).rotate_right(8);
-        fold(
-            fold(self.state ^ tail, self.keys.step) ^ size,
-            self.keys.end,
-        )
+        fold(self.state ^ tail, self.keys.end ^ size)
     }
 }
 

@@ -27,6 +27,7 @@ mod router;
 mod routes;
 mod stream;
 mod subscriptions;
+mod table;
 mod topics;
 mod xpub;
 mod xsub;

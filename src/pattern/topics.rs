@@ -3,17 +3,17 @@
 //! A hash table of whole topics. A message is looked up once for each length that any topic has
 //! that starts with the same byte, shortest first, with all the hashes from one pass over its
 //! beginning. So a lookup costs as much as there are lengths in use, not as topics have bytes, and
-//! for each one or two jumps into memory. The table has four bytes for each place, to be small
-//! enough for a cache; a topic of up to eleven bytes takes twenty in a list beside it, and topics
-//! that come together stand together there; in the table, those do that are [near] each other.
+//! for each one or two jumps into memory. The [table](super::table) is small enough for a cache; a
+//! topic of up to eleven bytes takes twenty in a list beside it, and topics that come together
+//! stand together there; in the table, those do that are [near] each other.
 //!
 //! [near]: super::hash::Prefixes::near
 
 use super::{
-    hash::{Keys, NEAR, Prefixes},
+    hash::{Keys, Prefixes},
     pieces::Pieces,
+    table::Table,
 };
-use crate::memory;
 
 const INLINE_MAX: usize = 11;
 /// In the place of a size: the topic is elsewhere; there is no topic.
@@ -62,18 +62,11 @@ impl Entry {
     }
 }
 
-/// The number of places is two to this power at least.
-const BITS_MIN: u32 = 4;
-/// A place that was never used, and one that is not used any more.
-const FREE: u32 = 0;
-const GONE: u32 = 1;
 /// The end of the list of free entries.
 const END: u32 = u32::MAX;
 const TOPICS_MAX: usize = 1 << 30;
 /// So many entries before one is put into a new table, the processor fetches its place there.
 const AHEAD: usize = 16;
-/// How many sixteenths of the places may be taken.
-const FULL: usize = 13;
 
 /// What becomes of a topic that was looked at.
 pub enum Fate {
@@ -93,12 +86,8 @@ pub struct Topics {
     entries: Pieces<Entry>,
     free: u32,
     len: usize,
-    /// Where to look first is a matter of `bits` bits of a hash, its first ones but for the last `NEAR`, and these. What
-    /// stands there is the rest of the hash above two plus the place in `entries`, which has so many bits.
-    table: Vec<u32>,
-    bits: u32,
-    /// How many places aren't free.
-    used: usize,
+    /// Where the entries are, by the hashes of their topics.
+    table: Table,
     /// The topics that don't fit into an entry, and how much of that isn't used any more.
     bytes: Vec<u8>,
     waste: usize,
@@ -124,57 +113,29 @@ fn make_room(bytes: &mut Vec<u8>, more: usize) {
     }
 }
 
+/// Whether they are the same. Those of usual sizes are compared without a call.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<8>()?, *bytes.last_chunk::<8>()?));
+    match (ends(a), ends(b)) {
+        (Some(a_ends), Some(b_ends)) if a.len() <= 16 => a.len() == b.len() && a_ends == b_ends,
+        _ => a == b,
+    }
+}
+
 impl Topics {
     /// The number of topics.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Where to look for it first.
+    /// The place in the table that holds the topic.
     #[inline]
-    fn place(&self, hash: u32) -> usize {
-        let apart = u64::from(hash) >> (32 + NEAR - self.bits);
-        (apart as usize) << NEAR | (hash & ((1 << NEAR) - 1)) as usize
-    }
-
-    /// What stands in the table for an entry.
-    #[inline]
-    fn item(&self, hash: u32, entry: usize) -> u32 {
-        debug_assert!(entry + 2 < self.table.len());
-        let rest = hash >> NEAR << self.bits;
-        rest | (entry as u32 + 2)
-    }
-
-    /// The entry that something in the table stands for.
-    #[inline]
-    fn entry_of(&self, item: u32) -> usize {
-        (item & ((1 << self.bits) - 1)) as usize - 2
-    }
-
-    /// The place in the table that holds the topic; or where it may be put.
-    #[inline]
-    fn find(&self, hash: u32, topic: &[u8]) -> std::result::Result<usize, usize> {
-        if self.table.is_empty() {
-            return Err(0);
-        }
-        let mask = self.table.len() - 1;
-        let mut place = self.place(hash);
-        let mut vacant = None;
-        loop {
-            let item = self.table[place & mask];
-            if item == FREE {
-                return Err(vacant.unwrap_or(place & mask));
-            }
-            if item == GONE {
-                vacant = vacant.or(Some(place & mask));
-            } else if (item ^ self.item(hash, 0)) >> self.bits == 0 {
-                let entry = &self.entries[self.entry_of(item)];
-                if entry.hash == hash && entry.topic(&self.bytes) == topic {
-                    return Ok(place & mask);
-                }
-            }
-            place += 1;
-        }
+    fn find(&self, hash: u32, topic: &[u8]) -> Option<usize> {
+        self.table.find(hash, |i| {
+            let entry = &self.entries[i];
+            entry.hash == hash && same(entry.topic(&self.bytes), topic)
+        })
     }
 
     fn hash(&self, topic: &[u8]) -> u32 {
@@ -182,28 +143,20 @@ impl Topics {
     }
 
     fn value_at(&mut self, place: usize) -> &mut u32 {
-        let entry = self.entry_of(self.table[place]);
-        &mut self.entries[entry].value
+        &mut self.entries[self.table.get(place)].value
     }
 
     /// Has the processor fetch what looking a topic up begins with. Returns the topic's hash.
     #[inline]
     pub fn expect(&self, topic: &[u8]) -> u32 {
         let hash = self.hash(topic);
-        self.prefetch(hash);
+        self.table.prefetch(hash);
         hash
-    }
-
-    #[inline]
-    fn prefetch(&self, hash: u32) {
-        if let Some(item) = self.table.get(self.place(hash)) {
-            memory::prefetch(std::ptr::from_ref(item).cast());
-        }
     }
 
     /// The topic's number, if it is there.
     pub fn get_mut(&mut self, topic: &[u8]) -> Option<&mut u32> {
-        let place = self.find(self.hash(topic), topic).ok()?;
+        let place = self.find(self.hash(topic), topic)?;
         Some(self.value_at(place))
     }
 
@@ -220,16 +173,14 @@ impl Topics {
         topic: &[u8],
         value: u32,
     ) -> Option<(&mut u32, bool)> {
-        let mut vacant = match self.find(hash, topic) {
-            Ok(place) => return Some((self.value_at(place), false)),
-            Err(vacant) => vacant,
-        };
+        if let Some(place) = self.find(hash, topic) {
+            return Some((self.value_at(place), false));
+        }
         if self.len >= TOPICS_MAX {
             return None;
         }
-        if (self.used + 1) * 16 > self.table.len() * FULL {
+        if self.table.is_full() {
             self.rebuild();
-            vacant = self.find(hash, topic).unwrap_or_else(|vacant| vacant);
         }
         let mut entry = Entry {
             hash,
@@ -253,37 +204,26 @@ impl Topics {
             self.entries[i] = entry;
         }
         self.len += 1;
-        self.used += usize::from(self.table[vacant] == FREE);
-        self.table[vacant] = self.item(hash, i);
+        self.table.insert(hash, i);
         self.count(i, true);
         Some((&mut self.entries[i].value, true))
     }
 
     /// Makes the table anew, so that there is room for a quarter more at least.
     fn rebuild(&mut self) {
-        self.bits = BITS_MIN;
-        // Free entries count, since each has to have a number of so many bits.
-        while (self.entries.len() + 1) * 20 > (1 << self.bits) * FULL {
-            self.bits += 1;
-        }
         // The old one goes first: nothing in it is needed.
-        self.table = Vec::new();
-        self.table = vec![FREE; 1 << self.bits];
-        let mask = self.table.len() - 1;
+        self.table = Table::default();
+        // Free entries count, since each has a number, too.
+        self.table = Table::new(self.entries.len());
         let mut ahead = self.entries.iter().skip(AHEAD);
         for (i, entry) in self.entries.iter().enumerate() {
             if let Some(ahead) = ahead.next() {
-                self.prefetch(ahead.hash);
+                self.table.prefetch(ahead.hash);
             }
             if entry.size != EMPTY {
-                let mut place = self.place(entry.hash);
-                while self.table[place & mask] != FREE {
-                    place += 1;
-                }
-                self.table[place & mask] = self.item(entry.hash, i);
+                self.table.insert(entry.hash, i);
             }
         }
-        self.used = self.len;
     }
 
     /// Notes that the topic of an entry was added, or is being removed.
@@ -317,14 +257,14 @@ impl Topics {
 
     /// Removes a topic.
     pub fn remove(&mut self, topic: &[u8]) {
-        if let Ok(place) = self.find(self.hash(topic), topic) {
+        if let Some(place) = self.find(self.hash(topic), topic) {
             self.remove_at(place);
             self.shrink();
         }
     }
 
-    fn remove_at(&mut self, mut place: usize) {
-        let i = self.entry_of(self.table[place]);
+    fn remove_at(&mut self, place: usize) {
+        let i = self.table.get(place);
         self.count(i, false);
         if self.entries[i].size == OUTSIDE {
             self.waste += self.entries[i].outside().1;
@@ -338,16 +278,7 @@ impl Topics {
         };
         self.free = i as u32;
         self.len -= 1;
-        self.table[place] = GONE;
-        // What is followed by a free place needn't be remembered.
-        let mask = self.table.len() - 1;
-        if self.table[(place + 1) & mask] == FREE {
-            while self.table[place] == GONE {
-                self.table[place] = FREE;
-                self.used -= 1;
-                place = place.wrapping_sub(1) & mask;
-            }
-        }
+        self.table.remove(place);
     }
 
     /// Gives memory back.
@@ -392,8 +323,8 @@ impl Topics {
             if size > message.len() {
                 break;
             }
-            if let Ok(place) = self.find(prefixes.near(size), &message[..size])
-                && !found(self.entries[self.entry_of(self.table[place])].value)
+            if let Some(place) = self.find(prefixes.near(size), &message[..size])
+                && !found(self.entries[self.table.get(place)].value)
             {
                 return false;
             }
@@ -420,13 +351,9 @@ impl Topics {
             match fate {
                 Fate::Keep => {}
                 Fate::Remove => {
-                    let item = self.item(self.entries[i].hash, i);
-                    let mask = self.table.len() - 1;
-                    let mut place = self.place(self.entries[i].hash);
-                    while self.table[place & mask] != item {
-                        place += 1;
+                    if let Some(place) = self.table.find(entry.hash, |found| found == i) {
+                        self.remove_at(place);
                     }
-                    self.remove_at(place & mask);
                 }
                 Fate::Stop => break,
             }
@@ -438,7 +365,7 @@ impl Topics {
     #[cfg(test)]
     pub fn memory(&self) -> usize {
         self.entries.memory()
-            + self.table.capacity() * size_of::<u32>()
+            + self.table.memory()
             + self.bytes.capacity()
             + self
                 .initials
