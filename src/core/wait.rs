@@ -153,10 +153,12 @@ pub fn has_room(handle: Handle) -> Result<bool> {
 
 /// Receives a part that is there already. EAGAIN if there is none, and as [`receive`].
 pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
-    handle.with(|socket| {
+    let Received { size, more } = handle.with(|socket| {
         socket.process()?;
         socket.try_recv(sink, false)
-    })
+    })?;
+    // Field by field: what is moved as a whole takes the padding along, in pieces that the processor has to wait for.
+    Ok(Received { size, more })
 }
 
 /// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.
