@@ -97,9 +97,9 @@ pub enum Gathered {
 
 /// Fewer bytes than this, from a writer in full swing, are not worth a look: each slows the writer down, as the count has to
 /// come back to its processor.
-const GLEANINGS: u64 = 1024;
-/// So often the processor pauses until the next look; that is about a microsecond.
-const PAUSES: usize = 64;
+const GLEANINGS: u64 = 4096;
+/// So often the processor pauses until the next look; that is about two microseconds.
+const PAUSES: usize = 128;
 
 /// A batch has no more pieces than this.
 const PIECES_MAX: usize = 1024;
