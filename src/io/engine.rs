@@ -34,8 +34,8 @@ const SCRATCH: usize = 64 * 1024;
 /// What is written in one call, and in one turn (bytes).
 const WRITE_MAX: usize = 512 * 1024;
 const TURN_MAX: usize = 1024 * 1024;
-/// A sender that has this much (bytes) between two looks is in full swing. Then less than this isn't worth a call.
-pub const HOLD_MIN: usize = 2048;
+/// While a sender is in full swing, less than this (bytes) isn't worth a call.
+const HOLD_MIN: usize = 2048;
 /// What is encoded for a peer that doesn't take the pipe's bytes, before it is written (bytes).
 const ENCODE_MAX: usize = 64 * 1024;
 /// What is kept for encoding from one batch to the next, for each thread (bytes).
@@ -114,8 +114,8 @@ pub struct Engine {
     streaming: bool,
     /// Bytes came since this was last asked for.
     heard: bool,
-    /// Bytes that were written since this was last reset.
-    pub sent: usize,
+    /// Messages that were written since this was last reset.
+    pub sent: u32,
     /// The time to live that the peer's last PING gave, in tenths of a second.
     ttl: Option<u16>,
 }

@@ -31,7 +31,6 @@ impl Engine {
                     match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
                         Moved::Bytes(bytes) => {
                             self.out_at += bytes;
-                            self.sent += bytes;
                         }
                         Moved::Blocked | Moved::End => return Ok(Written::Blocked),
                     }
@@ -67,7 +66,7 @@ impl Engine {
                         };
                         let messages = rx.queue().sent(bytes, batch);
                         rx.count(messages);
-                        self.sent += bytes;
+                        self.count(messages as u32);
                         *credit |= rx.credit();
                         turn += bytes;
                         if bytes < batch.bytes {
@@ -90,6 +89,10 @@ impl Engine {
         })
     }
 
+    fn count(&mut self, messages: u32) {
+        self.sent = self.sent.saturating_add(messages);
+    }
+
     /// Encodes records that don't go over the wire as they are.
     fn encode(&mut self, rx: &mut Rx) {
         while self.out.len() < ENCODE_MAX {
@@ -109,6 +112,7 @@ impl Engine {
                     None => break,
                 },
             };
+            self.count(u32::from(!flags.more()));
             let mut plain = Codec::Clear;
             let codec = match &mut self.speech {
                 Speech::Bare => {

@@ -10,7 +10,7 @@ impl State {
         fd: OwnedFd,
     ) {
         (self.blocked, self.mute, self.stalled, self.failed) = (false, false, false, None);
-        self.holding = false;
+        self.swing = Swing::new(Instant::now());
         if self.options.raw_transport {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
             let peer = Peer {

@@ -19,6 +19,7 @@ mod driving;
 mod ending;
 mod greeting;
 mod steady;
+mod swing;
 mod zap;
 
 use std::{
@@ -33,9 +34,10 @@ use std::{
 
 use socket2::SockRef;
 
+use self::swing::{HOLD, Swing};
 use super::{
     Owner, depths,
-    engine::{Engine, HOLD_MIN, READ_TURNS, Read, Speech, Written},
+    engine::{Engine, READ_TURNS, Read, Speech, Written},
     ipc,
     poller::Interest,
     resolve::Resolved,
@@ -58,9 +60,6 @@ use crate::{
 
 /// Sends that follow each other faster than this are left to the I/O thread, which batches them.
 const BURST_GAP: Duration = Duration::from_micros(10);
-
-/// How long after the last look at a sender in full swing the next one is.
-const HOLD: Duration = Duration::from_micros(50);
 
 /// Where the session's connections come from.
 enum Origin {
@@ -134,9 +133,8 @@ struct State {
     /// Reading has stopped in the midst of it.
     unread: bool,
     loan: Loan,
-    /// The duty to write is kept although all is written, for what a sender in full swing will
-    /// have to send the next moment.
-    holding: bool,
+    /// In full swing the duty to write is kept although all is written.
+    swing: Swing,
     failed: Option<Error>,
     socket_closed: bool,
     /// One side has broken the protocol, or not let the other in.
@@ -222,7 +220,7 @@ impl Session {
             stalled: false,
             unread: false,
             loan: Loan::default(),
-            holding: false,
+            swing: Swing::new(Instant::now()),
             failed: None,
             socket_closed: false,
             refused: false,

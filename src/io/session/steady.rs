@@ -11,7 +11,7 @@ impl State {
         if self.mute {
             return;
         }
-        let (result, credit) = engine.write(&mut ends.rx, self.holding);
+        let (result, credit) = engine.write(&mut ends.rx, self.swing.is_full());
         if credit {
             self.door.writable();
         }
@@ -24,9 +24,7 @@ impl State {
         }
     }
 
-    /// The I/O thread writes. When a sender is in full swing, it will have more the next moment:
-    /// then the duty is kept, and the next look is a while later, so that what is written is
-    /// worth the call.
+    /// The I/O thread writes. When a sender is in full [swing](swing), the next look is a while later.
     pub(super) fn write_in_turn(&mut self, session: &Session) {
         if self.blocked {
             return;
@@ -34,12 +32,9 @@ impl State {
         let Phase::Steady(engine) = &mut self.phase else {
             return;
         };
-        let before = std::mem::take(&mut engine.sent);
-        self.holding = before >= HOLD_MIN || (self.holding && before > 0);
+        let sent = std::mem::take(&mut engine.sent);
+        self.swing.look(Instant::now(), sent);
         self.write(session);
-        if let Phase::Steady(engine) = &mut self.phase {
-            self.holding |= engine.sent >= HOLD_MIN;
-        }
     }
 
     /// The socket's thread writes by itself.
@@ -96,7 +91,7 @@ impl State {
         if self.socket_closed && self.is_all_sent() {
             return self.finish(reactor);
         }
-        if self.holding && !self.blocked && self.flush_alarm.is_none() {
+        if self.swing.is_full() && !self.blocked && self.flush_alarm.is_none() {
             self.flush_alarm = Some(reactor.set_alarm(session.clone(), Alarm::Flush, HOLD));
         }
         if let Some(ttl) = self.ttl.take()
