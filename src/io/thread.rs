@@ -1,7 +1,6 @@
 //! The I/O threads: each waits in a poller, for its descriptors, its timers and its commands.
 //!
-//! A command is pushed first and the thread notified then, and the thread forgets that it was
-//! notified before it takes commands: so none stays behind while it sleeps.
+//! A command is pushed first, and then the thread is notified unless it is [`Awake`]. So none stays behind while it sleeps.
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +27,7 @@ use crate::{
     error::Result,
     options::ContextOptions,
     pipe::{hold_wakes, release_wakes},
+    sync::Awake,
 };
 
 /// So many things are done before those are woken who are told of them.
@@ -37,8 +37,9 @@ const HELD_MAX: usize = 8;
 pub enum Command {
     /// Here is a new session: connect, or begin the handshake.
     Start(Arc<Session>),
-    /// Look after a session: there is something to write, or room to read, or it has failed.
-    Wake(Arc<Session>),
+    /// Look after a session: there is something to write, or room to read, or it has failed. False:
+    /// there is no hurry, as whoever has written will write more.
+    Wake(Arc<Session>, bool),
     /// The socket has closed its end; what was sent is to be delivered yet, for so long.
     Closed(Arc<Session>, Option<Duration>),
     /// The ZAP handler may have answered.
@@ -57,7 +58,8 @@ pub enum Command {
 pub struct Io {
     pub(super) poller: Poller,
     commands: SegQueue<Command>,
-    notified: AtomicBool,
+    /// Whether it will look for commands.
+    awake: Awake,
     /// The thread has ended, and carries out nothing any more.
     stopped: AtomicBool,
     load: AtomicUsize,
@@ -69,7 +71,7 @@ impl Io {
         Ok(Arc::new(Io {
             poller: Poller::new()?,
             commands: SegQueue::new(),
-            notified: AtomicBool::new(false),
+            awake: Awake::default(),
             stopped: AtomicBool::new(false),
             load: AtomicUsize::new(0),
         }))
@@ -81,7 +83,7 @@ impl Io {
         if self.stopped.load(Ordering::SeqCst) {
             return self.drop_commands();
         }
-        if !self.notified.swap(true, Ordering::SeqCst) {
+        if self.awake.is_to_be_notified() {
             self.poller.notify();
         }
     }
@@ -125,6 +127,8 @@ pub struct Reactor {
     held: usize,
     /// Somebody who slept was woken.
     woken: bool,
+    /// Senders had time to go on since the last wait.
+    yielded: bool,
 }
 
 /// What a token of the poller stands for.
@@ -146,6 +150,7 @@ impl Reactor {
             hosts: Vec::new(),
             held: 0,
             woken: false,
+            yielded: false,
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
         let thread = std::thread::Builder::new().name(name);
@@ -169,12 +174,18 @@ impl Reactor {
         let mut courtesy = Courtesy::default();
         hold_wakes();
         loop {
-            let deadline = self.timers.first_key_value().map(|(id, _)| id.0);
+            self.io.awake.sleeps();
+            let deadline = match self.io.commands.is_empty() {
+                true => self.timers.first_key_value().map(|(id, _)| id.0),
+                false => Some(Instant::now()),
+            };
             if self.io.poller.wait(&mut ready, deadline).is_err() {
                 // Only a lack of memory is known to do this; it must not make the thread spin.
                 std::thread::sleep(Duration::from_millis(1));
             }
+            self.io.awake.rises();
             courtesy.learn(ready.len());
+            self.yielded = false;
             for (token, ready) in ready.iter() {
                 let Some(Some(entry)) = self.entries.get(token).cloned() else {
                     continue;
@@ -184,7 +195,6 @@ impl Reactor {
                     Entry::Listener(listener) => listener.on_ready(reactor),
                 });
             }
-            self.io.notified.store(false, Ordering::SeqCst);
             let mut served = ready.len();
             while let Some(command) = self.io.commands.pop() {
                 served += 1;
@@ -210,11 +220,17 @@ impl Reactor {
                     session.on_start(reactor);
                 }
             }),
-            Command::Wake(session) => self.protect(Entry::Session(session), |entry, reactor| {
-                if let Entry::Session(session) = entry {
-                    session.on_wake(reactor);
+            Command::Wake(session, hurry) => {
+                if !hurry && !std::mem::replace(&mut self.yielded, true) {
+                    // We may have interrupted the sender.
+                    std::thread::yield_now();
                 }
-            }),
+                self.protect(Entry::Session(session), |entry, reactor| {
+                    if let Entry::Session(session) = entry {
+                        session.on_wake(reactor);
+                    }
+                })
+            }
             Command::Closed(session, linger) => {
                 self.protect(Entry::Session(session), |entry, reactor| {
                     if let Entry::Session(session) = entry {

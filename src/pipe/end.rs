@@ -310,7 +310,15 @@ impl End {
     #[cold]
     fn tell(&mut self) {
         match self.corked {
-            Cork::Out => keep_errno(|| self.far.readable(self.haste)),
+            Cork::Out => {
+                // Where there is more to be answered, the answers can go out together.
+                let haste = match self.haste {
+                    Haste::Few(_) if self.ends.rx.queue().has_records() => Haste::Later,
+                    Haste::Answers if self.ends.rx.queue().has_records() => Haste::None,
+                    haste => haste,
+                };
+                keep_errno(|| self.far.readable(haste));
+            }
             Cork::In | Cork::Full => self.corked = Cork::Full,
         }
     }

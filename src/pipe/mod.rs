@@ -45,6 +45,9 @@ pub enum Haste {
     Answers,
     /// Never.
     None,
+    /// Not now: more is going to be written in a moment, and the socket, once it has nothing else to do, drives the
+    /// connection. The I/O thread sees to it that it isn't left to that alone.
+    Later,
 }
 
 /// Who is at the far end of a pipe, as this end tells it what it has done.

@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::message::{Copies, Message, Source, drop_spent};
+use crate::message::{Copies, Message, Sink, Source, drop_spent};
 
 fn bytes(i: usize, size: usize) -> Vec<u8> {
     (0..size).map(|j| (i * 31 + j) as u8).collect()
@@ -267,5 +267,41 @@ fn a_reader_that_takes_messages_gets_the_very_body() {
             _ => panic!("no message"),
         };
         assert_eq!(body == memory, same, "{size} bytes");
+    }
+}
+
+/// What is answered while there is more to be answered need not go out by itself.
+#[test]
+fn answers_to_a_burst_wait_for_each_other() {
+    #[derive(Default)]
+    struct Told(Mutex<Option<Haste>>);
+    impl Far for Told {
+        fn readable(&self, haste: Haste) {
+            *self.0.lock().unwrap() = Some(haste);
+        }
+        fn writable(&self) {}
+        fn closed(&self, _: Option<Duration>) {}
+    }
+    let few = Haste::Few(1);
+    for (haste, meanwhile) in [
+        (few, Haste::Later),
+        (Haste::Answers, Haste::None),
+        (Haste::None, Haste::None),
+    ] {
+        let (mut peer, ends) = pipe(0, 0);
+        let told = Arc::new(Told::default());
+        let mut end = End::new(ends, told.clone(), Door::unknown());
+        end.haste = haste;
+        for _ in 0..3 {
+            send(&mut peer.tx, 0, b"request");
+        }
+        let _ = peer.tx.publish();
+        for left in (0..3).rev() {
+            assert!(end.read(&mut Sink::Nowhere).is_some() && peer.rx.sleep());
+            end.write(false, &mut Source::Bytes(b"reply")).unwrap();
+            let expected = if left > 0 { meanwhile } else { haste };
+            assert_eq!(told.0.lock().unwrap().take(), Some(expected));
+            assert!(receive(&mut peer.rx).is_some());
+        }
     }
 }

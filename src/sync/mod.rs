@@ -1,11 +1,13 @@
 //! A lock, and the barrier that makes it cheap: what the standard library's locks cost too much
-//! for. And when to try again what is at others' expense.
+//! for. Whether to notify a thread, and when to try again what is at others' expense.
 
+mod awake;
 mod backoff;
 mod barrier;
 mod biased;
 
 pub use self::{
+    awake::Awake,
     backoff::Backoff,
     barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard},

@@ -5,6 +5,9 @@ use super::*;
 /// What the socket's threads do with a session.
 impl Far for Session {
     fn readable(&self, haste: Haste) {
+        if haste == Haste::Later {
+            return self.call(false);
+        }
         if haste != Haste::None
             && let Some(mut state) = self.try_state()
         {
@@ -15,7 +18,7 @@ impl Far for Session {
             let at_once = match haste {
                 Haste::Few(pipes) => state.heard || in_time(pipes),
                 Haste::Answers => state.heard,
-                Haste::None => false,
+                Haste::None | Haste::Later => false,
             };
             if at_once && state.is_drivable() {
                 state.write_at_once(self);

@@ -9,6 +9,8 @@
 //! - Writing. The pipe's gauge is asleep while nobody has the duty to write. The socket's thread
 //!   that publishes into it takes the duty, and either writes itself or passes it on with
 //!   `Wake`. When the descriptor is full, the duty is with the poller.
+//!   Answers to what has come together should go out together: a thread that has more to answer passes the duty
+//!   on without hurry ([`Haste::Later`]), so that the I/O thread, which would interrupt it, lets it go on first.
 //! - Reading. The poller watches the descriptor, unless the pipe is full (then the reader's
 //!   credit wakes us) or a waiting thread has borrowed it (then that thread watches it).
 //! - Errors. Whoever meets one notes it and wakes the I/O thread, which alone ends connections,
@@ -316,10 +318,14 @@ impl Session {
 
     /// Has the I/O thread look after it.
     fn wake(&self) {
+        self.call(true);
+    }
+
+    fn call(&self, hurry: bool) {
         if !self.woken.swap(true, Ordering::SeqCst)
             && let Some(me) = self.me.upgrade()
         {
-            self.io.push(Command::Wake(me));
+            self.io.push(Command::Wake(me, hurry));
         }
     }
 
