@@ -4,7 +4,8 @@
 //! it is woken for each of many connections, the two take turns at every message. So after it has
 //! served few of many, it offers the processor to whoever was interrupted, who goes on to write to
 //! others, and finds many to be served then. If nobody wants to run that costs next to nothing,
-//! and what it was woken for has been served before.
+//! and what it was woken for has been served before. Only to a sender that is known to go on it
+//! gives way at once.
 //!
 //! Others may only compute, though. A time that was long for what has come in it is followed by a
 //! [`Backoff`].
@@ -28,6 +29,8 @@ pub struct Courtesy {
     backoff: Backoff,
     /// How long they last had the processor.
     took: Option<Duration>,
+    /// It has given way since the last wait.
+    gave_way: bool,
 }
 
 impl Courtesy {
@@ -42,8 +45,16 @@ impl Courtesy {
         self.took = Some(began.elapsed());
     }
 
-    /// Learns from how many connections there were to be served after it.
+    /// Lets a sender go on that may have been interrupted in the midst of it. Once for each wait.
+    pub fn give_way(&mut self) {
+        if !std::mem::replace(&mut self.gave_way, true) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Learns from how many connections there were to be served after a wait.
     pub fn learn(&mut self, ready: usize) {
+        self.gave_way = false;
         let Some(took) = self.took.take().filter(|&took| took > SHORT) else {
             return;
         };

@@ -127,8 +127,7 @@ pub struct Reactor {
     held: usize,
     /// Somebody who slept was woken.
     woken: bool,
-    /// Senders had time to go on since the last wait.
-    yielded: bool,
+    courtesy: Courtesy,
 }
 
 /// What a token of the poller stands for.
@@ -150,7 +149,7 @@ impl Reactor {
             hosts: Vec::new(),
             held: 0,
             woken: false,
-            yielded: false,
+            courtesy: Courtesy::default(),
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
         let thread = std::thread::Builder::new().name(name);
@@ -171,7 +170,6 @@ impl Reactor {
 
     fn run(&mut self) {
         let mut ready = Ready::new();
-        let mut courtesy = Courtesy::default();
         hold_wakes();
         loop {
             self.io.awake.sleeps();
@@ -184,8 +182,7 @@ impl Reactor {
                 std::thread::sleep(Duration::from_millis(1));
             }
             self.io.awake.rises();
-            courtesy.learn(ready.len());
-            self.yielded = false;
+            self.courtesy.learn(ready.len());
             for (token, ready) in ready.iter() {
                 let Some(Some(entry)) = self.entries.get(token).cloned() else {
                     continue;
@@ -207,7 +204,7 @@ impl Reactor {
             self.woken |= release_wakes();
             crate::message::drop_spent();
             if !std::mem::take(&mut self.woken) {
-                courtesy.offer(served, self.io.load());
+                self.courtesy.offer(served, self.io.load());
             }
         }
     }
@@ -221,9 +218,8 @@ impl Reactor {
                 }
             }),
             Command::Wake(session, hurry) => {
-                if !hurry && !std::mem::replace(&mut self.yielded, true) {
-                    // We may have interrupted the sender.
-                    std::thread::yield_now();
+                if !hurry {
+                    self.courtesy.give_way();
                 }
                 self.protect(Entry::Session(session), |entry, reactor| {
                     if let Entry::Session(session) = entry {

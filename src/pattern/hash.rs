@@ -17,7 +17,7 @@ pub struct Keys {
 }
 
 /// How many bits of strings that were counted up don't take their hashes far from each other.
-pub const NEAR: u32 = 2;
+const NEAR: u32 = 2;
 
 /// A random number, good enough for keys and to start counting from.
 pub fn random() -> u64 {

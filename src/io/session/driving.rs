@@ -5,10 +5,7 @@ use super::*;
 /// What the socket's threads do with a session.
 impl Far for Session {
     fn readable(&self, haste: Haste) {
-        if haste == Haste::Later {
-            return self.call(false);
-        }
-        if haste != Haste::None
+        if !matches!(haste, Haste::None | Haste::Later)
             && let Some(mut state) = self.try_state()
         {
             let in_time = |pipes| {
@@ -25,7 +22,7 @@ impl Far for Session {
                 return;
             }
         }
-        self.wake();
+        self.call(haste != Haste::Later);
     }
 
     fn deliver(&self) {

@@ -321,6 +321,7 @@ impl Session {
         self.call(true);
     }
 
+    /// As [`Session::wake`]. No hurry: whoever has written will write more.
     fn call(&self, hurry: bool) {
         if !self.woken.swap(true, Ordering::SeqCst)
             && let Some(me) = self.me.upgrade()
