@@ -312,10 +312,10 @@ impl End {
         match self.corked {
             Cork::Out => {
                 // Where there is more to be answered, the answers can go out together.
-                let haste = match self.haste {
-                    Haste::Few(_) if self.ends.rx.queue().has_records() => Haste::Later,
-                    Haste::Answers if self.ends.rx.queue().has_records() => Haste::None,
-                    haste => haste,
+                let haste = match (self.haste, self.has_part()) {
+                    (Haste::Few(_), true) => Haste::Later,
+                    (Haste::Answers, true) => Haste::None,
+                    (haste, _) => haste,
                 };
                 keep_errno(|| self.far.readable(haste));
             }
@@ -446,19 +446,27 @@ impl End {
     /// Whether there is a part to be read. If not, the socket will be told when there is.
     #[inline]
     pub fn is_readable(&mut self) -> bool {
-        loop {
-            let rx = &mut self.ends.rx;
-            match rx.queue().peek() {
-                Some(flags) if flags.has(Flags::PEER) => {
-                    if let Some(Record::Peer(peer)) = rx.read() {
-                        self.set_peer(peer);
-                    }
-                }
-                Some(_) => return true,
-                None if rx.sleep() || rx.is_at_end() => return false,
-                None => {}
+        while !self.has_part() {
+            if self.ends.rx.sleep() || self.ends.rx.is_at_end() {
+                return false;
             }
         }
+        true
+    }
+
+    /// Whether there is a part to be read at this moment: the peer's introduction, which a socket that only sends
+    /// would never come to, is none.
+    #[inline]
+    fn has_part(&mut self) -> bool {
+        while let Some(flags) = self.ends.rx.queue().peek() {
+            if !flags.has(Flags::PEER) {
+                return true;
+            }
+            if let Some(Record::Peer(peer)) = self.ends.rx.read() {
+                self.set_peer(peer);
+            }
+        }
+        false
     }
 
     /// The part that is read next, its body, and the peer that it comes from. None as with

@@ -270,7 +270,8 @@ fn a_reader_that_takes_messages_gets_the_very_body() {
     }
 }
 
-/// What is answered while there is more to be answered need not go out by itself.
+/// What is answered while there is more to be answered need not go out by itself. That the peer has introduced itself
+/// asks for no answer.
 #[test]
 fn answers_to_a_burst_wait_for_each_other() {
     #[derive(Default)]
@@ -292,6 +293,12 @@ fn answers_to_a_burst_wait_for_each_other() {
         let told = Arc::new(Told::default());
         let mut end = End::new(ends, told.clone(), Door::unknown());
         end.haste = haste;
+        let _ = peer.tx.queue().peer(Arc::default());
+        let _ = peer.tx.publish();
+        assert!(peer.rx.sleep());
+        end.write(false, &mut Source::Bytes(b"unasked")).unwrap();
+        assert_eq!(told.0.lock().unwrap().take(), Some(haste));
+        assert!(receive(&mut peer.rx).is_some());
         for _ in 0..3 {
             send(&mut peer.tx, 0, b"request");
         }
