@@ -1,7 +1,7 @@
 //! What zmq_bind(3) makes for tcp and ipc: it accepts connections, each a session of its own.
 
 use std::{
-    os::fd::{AsRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -127,14 +127,7 @@ impl Listener {
         let mut state = self.state();
         state.token = Some(token);
         if let Some(fd) = &state.fd {
-            let _ = reactor.io().poller.watch(
-                fd,
-                token,
-                Interest {
-                    read: true,
-                    write: false,
-                },
-            );
+            let _ = reactor.io().poller.watch(fd.as_fd(), token, Interest::READ);
         }
     }
 

@@ -57,16 +57,8 @@ impl State {
             return self.finish_connect(session, reactor);
         }
         self.event(consts::ZMQ_EVENT_CONNECT_DELAYED, libc::EINPROGRESS);
-        let interest = Interest {
-            read: false,
-            write: true,
-        };
-        if let Some(token) = self.token
-            && reactor.io().poller.watch(&fd, token, interest).is_ok()
-        {
-            self.interest = interest;
-        }
         self.phase = Phase::Connecting(fd);
+        self.set_interest(session, Interest::WRITE);
         if let Ok(timeout @ 1..) = u64::try_from(self.options.reconnect.connect_timeout) {
             let after = Duration::from_millis(timeout);
             self.step_alarm = Some(reactor.set_alarm(session.clone(), Alarm::TooLong, after));

@@ -125,7 +125,8 @@ struct State {
     ends: Option<Ends>,
     door: Arc<Door>,
     token: Option<usize>,
-    interest: Interest,
+    /// For what the poller watches the descriptor, if it does.
+    interest: Option<Interest>,
     /// The descriptor takes no more for now.
     blocked: bool,
     /// The descriptor takes nothing any more; the connection lives on until reading says so.
@@ -216,7 +217,7 @@ impl Session {
             ends: None,
             door,
             token: None,
-            interest: Interest::default(),
+            interest: None,
             blocked: false,
             mute: false,
             stalled: false,

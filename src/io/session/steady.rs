@@ -141,24 +141,26 @@ impl State {
 
     pub(super) fn set_interest(&mut self, session: &Session, wanted: Interest) {
         let fd = match &self.phase {
+            Phase::Connecting(fd) => fd.as_fd(),
             Phase::Tunnelling(tunnel) => tunnel.fd().as_fd(),
             Phase::Greeting(greeting) => greeting.fd.as_fd(),
             Phase::Steady(engine) => engine.as_fd(),
             _ => return,
         };
-        if let Some(token) = self.token
-            && session
-                .io
-                .poller
-                .rewatch(fd, token, self.interest, wanted)
-                .is_ok()
-        {
-            self.interest = wanted;
+        let Some(token) = self.token else { return };
+        let poller = &session.io.poller;
+        let watched = match self.interest {
+            Some(interest) if interest == wanted => return,
+            Some(_) => poller.rewatch(fd, token, wanted),
+            None => poller.watch(fd, token, wanted),
+        };
+        if watched.is_ok() {
+            self.interest = Some(wanted);
         }
     }
 
     pub(super) fn unwatch(&mut self, reactor: &mut Reactor, fd: &OwnedFd) {
-        if std::mem::take(&mut self.interest).any() {
+        if self.interest.take().is_some() {
             reactor.io().poller.unwatch(fd);
         }
     }
