@@ -19,6 +19,8 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 INSTALL ?= install
+# Tests themselves need not be as fast as the library.
+TEST := $(CARGO) test --profile checks
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -46,8 +48,8 @@ include/zmq.h: cbindgen.toml capi-tests/src/header.rs $(wildcard src/consts/*.rs
 # Commands that print lines like cargo's "test result: ok. 1 passed; 0 failed; 0 ignored" are counted. Add more here.
 define TESTS
 failed=0; \
-$(CARGO) test --workspace --release --no-fail-fast || failed=1; \
-RUSTFLAGS="--cfg loom" $(CARGO) test --release --package libzmq --lib --target-dir $(TARGET)/../loom model:: || failed=1; \
+$(TEST) --workspace --no-fail-fast || failed=1; \
+RUSTFLAGS="--cfg loom" $(TEST) --package libzmq --lib --target-dir $(TARGET)/../loom model:: || failed=1; \
 exit $$failed
 endef
 
@@ -96,11 +98,11 @@ asan tsan: include/zmq.h
 memcheck: all
 	RUN_UNDER="valgrind --quiet --fair-sched=yes --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 	    --suppressions=$(CURDIR)/capi-tests/memcheck.supp" PATIENCE=10 \
-	    $(CARGO) test --release --package capi-tests --test upstream -- --skip test_fork
+	    $(TEST) --package capi-tests --test upstream -- --skip test_fork
 
 ROUNDS := 20
 upstream-under-load: all
-	LOAD=8 REPEAT=$(ROUNDS) $(CARGO) test --release --package capi-tests --test upstream
+	LOAD=8 REPEAT=$(ROUNDS) $(TEST) --package capi-tests --test upstream
 
 demo: all
 	c-examples/demo.sh $(TARGET) include
@@ -112,7 +114,7 @@ bench: all
 
 soak: export SOAK_SECONDS ?= 600
 soak: all
-	$(CARGO) test --release --package capi-tests --test stress -- soak
+	$(TEST) --package capi-tests --test stress -- soak
 
 relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
 
