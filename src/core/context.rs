@@ -1,7 +1,7 @@
 //! Contexts: the sockets, I/O threads and inproc names that belong together (zmq_ctx_new(3)).
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     ffi::c_int,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     inproc::Names,
-    slot::{Content, Slot},
+    slot::{Content, Free},
     socket::Socket,
 };
 use crate::{
@@ -53,8 +53,8 @@ impl Content for Arc<Context> {
     const TAG: u32 = 0xabad_cafe;
     const STALE: Error = Error::EFAULT;
 
-    fn free() -> &'static Mutex<VecDeque<&'static Slot<Self>>> {
-        static FREE: Mutex<VecDeque<&'static Slot<Arc<Context>>>> = Mutex::new(VecDeque::new());
+    fn free() -> &'static Mutex<Free<Self>> {
+        static FREE: Mutex<Free<Arc<Context>>> = Mutex::new(Free::new());
         &FREE
     }
 }

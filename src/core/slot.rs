@@ -12,11 +12,12 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use crate::{
     error::{Error, Result},
-    sync::{Biased, Guard},
+    sync::{Biased, Favour, Guard},
 };
 
 /// What can be in a slot.
@@ -26,12 +27,17 @@ pub trait Content: Sized + Send + 'static {
     /// What a handle that stands for nothing (any more) is answered.
     const STALE: Error;
     /// The slots of this kind that are not in use.
-    fn free() -> &'static Mutex<VecDeque<&'static Slot<Self>>>;
+    fn free() -> &'static Mutex<Free<Self>>;
 }
 
 const DEAD: u32 = 0xdead_beef;
+/// Slots that are not in use, and since when.
+pub type Free<T> = VecDeque<(Instant, &'static Slot<T>)>;
+
 /// So many slots are left unused before the first of them is used again.
 const REST: usize = 64;
+/// A thread that was on its way into a slot when that was left, so long ago, has found out by now.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// Something behind a handle.
 #[repr(C, align(64))]
@@ -54,6 +60,12 @@ impl<T: Content> Slot<T> {
             None
         };
         drop(free);
+        let slot = slot.map(|(left, slot)| {
+            if left.elapsed() > FORGOTTEN {
+                slot.content.forget_seats();
+            }
+            slot
+        });
         let slot = slot.unwrap_or_else(|| {
             Box::leak(Box::new(Slot {
                 tag: AtomicU32::new(DEAD),
@@ -68,22 +80,21 @@ impl<T: Content> Slot<T> {
         slot
     }
 
-    /// Runs something with the content if this thread is the lock's favourite, which it can be
-    /// only while something is in the slot; else it isn't run.
+    /// Goes in if this thread is the lock's favourite, which it can be only while something is in the slot.
     #[inline(always)]
-    pub fn favour<R>(&'static self, run: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.content
-            .favour(|content| content.as_mut().map(run))
-            .flatten()
+    pub fn favour(&'static self) -> Option<Favour<'static, Option<T>>> {
+        self.content.favour()
     }
 
     /// Runs something with the content when it is its turn; with [`Slot::lock`]'s errors. Costs the favourite less than that.
     #[inline(always)]
-    pub fn with<R>(&'static self, mut run: impl FnMut(&mut T) -> Result<R>) -> Result<R> {
-        match self.favour(&mut run) {
-            Some(result) => result,
-            None => run(&mut *self.lock()?),
+    pub fn with<R>(&'static self, run: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+        if let Some(mut inside) = self.favour() {
+            let result = inside.content().as_mut().map_or(Err(T::STALE), run);
+            inside.leave();
+            return result;
         }
+        run(&mut *self.lock()?)
     }
 
     /// Waits for its turn. ENOTRECOVERABLE if an earlier call has failed on a bug of ours.
@@ -123,7 +134,7 @@ impl<T: Content> Slot<T> {
         T::free()
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push_back(self);
+            .push_back((Instant::now(), self));
         Ok(content)
     }
 }

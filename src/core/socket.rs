@@ -5,7 +5,6 @@
 //! call begins: [`Socket::process`].
 
 use std::{
-    collections::VecDeque,
     ffi::c_int,
     ptr,
     sync::{Arc, Mutex, Weak},
@@ -17,7 +16,7 @@ use super::{
     inproc::{self, Names},
     monitor::Monitor,
     offers::Offers,
-    slot::{Content, Slot},
+    slot::{Content, Free},
     spin::Spin,
 };
 use crate::{
@@ -80,8 +79,8 @@ impl Content for Box<Socket> {
     const TAG: u32 = 0xbadd_ecaf;
     const STALE: Error = Error::ENOTSOCK;
 
-    fn free() -> &'static Mutex<VecDeque<&'static Slot<Self>>> {
-        static FREE: Mutex<VecDeque<&'static Slot<Box<Socket>>>> = Mutex::new(VecDeque::new());
+    fn free() -> &'static Mutex<Free<Self>> {
+        static FREE: Mutex<Free<Box<Socket>>> = Mutex::new(Free::new());
         &FREE
     }
 }

@@ -48,13 +48,22 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
 /// it and there is room; that much is done here, and all else where it is out of the way.
 #[inline]
 pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> Result<()> {
-    match handle.favour(|socket| match socket.is_undisturbed() {
-        true => socket.try_send(more, part).err(),
-        false => Some(DISTURBED),
-    }) {
-        Some(None) => Ok(()),
-        failed => go_on_sending(handle, more, dont_wait, part, failed.flatten()),
+    let mut failed = DISTURBED;
+    if let Some(mut inside) = handle.favour() {
+        if let Some(socket) = inside.content()
+            && socket.is_undisturbed()
+        {
+            match socket.try_send(more, part) {
+                Ok(()) => {
+                    inside.leave();
+                    return Ok(());
+                }
+                Err(error) => failed = error,
+            }
+        }
+        inside.leave();
     }
+    go_on_sending(handle, more, dont_wait, part, failed)
 }
 
 /// What a first attempt fails with that wasn't made.
@@ -67,7 +76,7 @@ fn go_on_sending(
     more: bool,
     dont_wait: bool,
     part: &mut Source,
-    failed: Option<Error>,
+    failed: Error,
 ) -> Result<()> {
     keep_errno(|| send_again(handle, more, dont_wait, part, failed))
 }
@@ -77,18 +86,18 @@ fn send_again(
     more: bool,
     dont_wait: bool,
     part: &mut Source,
-    failed: Option<Error>,
+    failed: Error,
 ) -> Result<()> {
     let mut socket = handle.lock()?;
     let error = match failed {
-        Some(error) if error != DISTURBED => error,
-        _ => {
+        DISTURBED => {
             socket.process()?;
             match socket.try_send(more, part) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             }
         }
+        error => error,
     };
     let timeout = match dont_wait {
         true => 0,
@@ -164,14 +173,22 @@ pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
 /// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.
 #[inline]
 pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
-    match handle.favour(|socket| match socket.is_undisturbed() {
-        true => socket.try_recv(sink, !dont_wait),
-        false => Err(DISTURBED),
-    }) {
-        Some(Ok(received)) => Ok(received),
-        Some(Err(error)) => go_on_receiving(handle, dont_wait, sink, error),
-        None => go_on_receiving(handle, dont_wait, sink, DISTURBED),
+    let mut failed = DISTURBED;
+    if let Some(mut inside) = handle.favour() {
+        if let Some(socket) = inside.content()
+            && socket.is_undisturbed()
+        {
+            match socket.try_recv(sink, !dont_wait) {
+                Ok(received) => {
+                    inside.leave();
+                    return Ok(received);
+                }
+                Err(error) => failed = error,
+            }
+        }
+        inside.leave();
     }
+    go_on_receiving(handle, dont_wait, sink, failed)
 }
 
 /// Receives a part where a first attempt has failed, or could not be made.

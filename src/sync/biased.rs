@@ -6,12 +6,15 @@
 //! with nobody between: that thread then enters by plain stores and loads. Any other thread first
 //! takes the mutex, takes the bias away, and waits until the favourite is outside.
 //!
-//! Who owns what: `favourite` is written by whoever holds the mutex, `inside` by the favourite
-//! alone. The favourite sets `inside` and then looks whether it still is the favourite; who takes
-//! the bias away clears `favourite` and then looks at `inside`. The barriers between these
-//! ([`super::barrier`]) see to it that not both can miss the other. Nobody has to be woken: who
-//! has taken the bias away looks again and again, because calls are short. (Biased locking:
-//! Kawachiya, Koseki and Onodera, OOPSLA 2002.)
+//! Who owns what: `favourite` is written by whoever holds the mutex; it names a thread and its seat, where that alone says
+//! whether it is inside. The favourite takes its seat and then looks whether it still is the favourite; who takes the bias
+//! away clears `favourite` and then looks at the seat. The barriers between these ([`super::barrier`]) see to it that not
+//! both can miss the other. Nobody has to be woken: who has taken the bias away looks again and again, because calls are
+//! short. (Biased locking: Kawachiya, Koseki and Onodera, OOPSLA 2002.)
+//!
+//! A thread may be interrupted as it goes in, and find out long afterwards that it isn't the favourite any more, and leave its
+//! seat again. Were that another one's by then, it would look as if that one was outside. So nobody gets a seat that was
+//! somebody else's; when all are given away, there is no new favourite.
 
 #[cfg(loom)]
 use loom::{
@@ -41,13 +44,21 @@ use super::barrier;
 /// each time that a favourite was disturbed.
 const STREAK_MIN: u32 = if cfg!(loom) { 1 } else { 32 };
 const STREAK_MAX: u32 = 1 << 20;
+/// So many seats there are: a power of two, by which what names a thread can be multiplied.
+const SEATS: usize = if cfg!(loom) {
+    2
+} else if cfg!(target_pointer_width = "64") {
+    8
+} else {
+    1
+};
 
 /// A mutual exclusion lock around some content.
 pub struct Biased<T> {
-    /// The thread that the lock is biased towards; zero: none.
+    /// The thread that the lock is biased towards, times [`SEATS`], and its seat; zero: none.
     favourite: AtomicUsize,
-    /// Whether the favourite is inside.
-    inside: AtomicBool,
+    /// Whether somebody is inside, or about to find out that it can't be.
+    seats: [AtomicBool; SEATS],
     /// A thread has panicked inside.
     poisoned: AtomicBool,
     history: Mutex<History>,
@@ -59,6 +70,27 @@ struct History {
     last: usize,
     streak: u32,
     wanted: u32,
+    /// Whose the seats are; zero: nobody's yet.
+    seats: [usize; SEATS],
+}
+
+impl History {
+    fn new() -> History {
+        History {
+            last: 0,
+            streak: 0,
+            wanted: STREAK_MIN,
+            seats: [0; SEATS],
+        }
+    }
+
+    /// A seat for the thread that was last, which is inside, and therefore not on its way in to an old one.
+    fn give_seat(&mut self) -> Option<usize> {
+        let is_its_own = |&owner: &usize| owner == self.last || owner == 0;
+        let seat = self.seats.iter().position(is_its_own)?;
+        self.seats[seat] = self.last;
+        Some(seat)
+    }
 }
 
 // SAFETY: one thread at a time gets at the content.
@@ -69,25 +101,30 @@ unsafe impl<T: Send> Send for Biased<T> {}
 /// Whoever has it is inside. For the favourite the mutex stays open.
 pub struct Guard<'a, T> {
     lock: &'a Biased<T>,
-    history: Option<MutexGuard<'a, History>>,
-    /// Who was the favourite before, and is to be again; zero: none.
-    favourite: usize,
+    way: Way<'a>,
     /// Nobody is to become or to stay the favourite by this.
     plain: bool,
 }
+
+/// How somebody has come in.
+enum Way<'a> {
+    /// As the favourite, who has this seat.
+    Seat(usize),
+    /// By the mutex. Who was the favourite before, and is to be again; zero: none.
+    Mutex(MutexGuard<'a, History>, usize),
+}
+
+/// The favourite is inside, in its seat. Where this is dropped rather than left, it has panicked there.
+pub struct Favour<'a, T>(&'a Biased<T>, usize);
 
 impl<T> Biased<T> {
     /// A lock that nobody holds.
     pub fn new(content: T) -> Biased<T> {
         Biased {
             favourite: AtomicUsize::new(0),
-            inside: AtomicBool::new(false),
+            seats: std::array::from_fn(|_| AtomicBool::new(false)),
             poisoned: AtomicBool::new(false),
-            history: Mutex::new(History {
-                last: 0,
-                streak: 0,
-                wanted: STREAK_MIN,
-            }),
+            history: Mutex::new(History::new()),
             content: UnsafeCell::new(content),
         }
     }
@@ -95,42 +132,24 @@ impl<T> Biased<T> {
     /// Waits until nobody is inside, and goes in.
     #[inline(always)]
     pub fn lock(&self) -> Guard<'_, T> {
-        let history = match self.enter(this_thread()) {
-            true => None,
-            false => Some(self.take_turn()),
+        let way = match self.enter(this_thread()) {
+            Some(seat) => Way::Seat(seat),
+            None => Way::Mutex(self.take_turn(), 0),
         };
         Guard {
             lock: self,
-            history,
-            favourite: 0,
+            way,
             plain: false,
         }
     }
 
-    /// Runs something inside if this thread is the favourite; else it isn't run.
+    /// Goes in if this thread is the favourite. It is to [leave](Favour::leave).
     ///
     /// There is no favourite from when a thread panics inside, or asks for that
     /// ([`Guard::forget_favourite`]), until one has gone in by [`Biased::lock`] often enough.
     #[inline(always)]
-    pub fn favour<R>(&self, run: impl FnOnce(&mut T) -> R) -> Option<R> {
-        /// For when it panics.
-        struct Panicked<'a, T>(&'a Biased<T>);
-        impl<T> Drop for Panicked<'_, T> {
-            fn drop(&mut self) {
-                self.0.poisoned.store(true, Ordering::Relaxed);
-                self.0.favourite.store(0, Ordering::Release);
-                self.0.inside.store(false, Ordering::Release);
-            }
-        }
-        if !self.enter(this_thread()) {
-            return None;
-        }
-        let panicked = Panicked(self);
-        // SAFETY: we are inside, alone.
-        let result = run(unsafe { &mut *content(&self.content) });
-        std::mem::forget(panicked);
-        self.inside.store(false, Ordering::Release);
-        Some(result)
+    pub fn favour(&self) -> Option<Favour<'_, T>> {
+        self.enter(this_thread()).map(|seat| Favour(self, seat))
     }
 
     /// Waits until nobody is inside, and goes in. The favourite is the favourite again then.
@@ -138,8 +157,7 @@ impl<T> Biased<T> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         Guard {
             lock: self,
-            favourite: self.keep_out_favourite(),
-            history: Some(history),
+            way: Way::Mutex(history, self.keep_out_favourite()),
             plain: false,
         }
     }
@@ -155,21 +173,29 @@ impl<T> Biased<T> {
         self.poisoned.store(false, Ordering::Relaxed);
     }
 
-    /// The favourite goes in.
+    /// Lets seats be given to others. Nobody may be on its way in that was the favourite at any time before.
+    pub fn forget_seats(&self) {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        *history = History::new();
+    }
+
+    /// The favourite goes in, to the seat that is returned.
     #[inline(always)]
-    fn enter(&self, me: usize) -> bool {
+    fn enter(&self, me: usize) -> Option<usize> {
+        let favourite = self.favourite.load(Ordering::Relaxed);
+        let seat = favourite ^ me.wrapping_mul(SEATS);
         // A favourite that is inside already has called itself, and is to wait like anybody else.
-        if self.favourite.load(Ordering::Relaxed) != me || self.inside.load(Ordering::Relaxed) {
-            return false;
+        if seat >= SEATS || self.seats[seat].load(Ordering::Relaxed) {
+            return None;
         }
-        self.inside.store(true, Ordering::Relaxed);
+        self.seats[seat].store(true, Ordering::Relaxed);
         barrier::light();
         // With what a visitor has done inside.
-        if self.favourite.load(Ordering::Acquire) == me {
-            return true;
+        if self.favourite.load(Ordering::Acquire) == favourite {
+            return Some(seat);
         }
-        self.inside.store(false, Ordering::Release);
-        false
+        self.seats[seat].store(false, Ordering::Release);
+        None
     }
 
     /// Any other thread goes in, and there is no favourite any more.
@@ -188,8 +214,7 @@ impl<T> Biased<T> {
         history
     }
 
-    /// There is no favourite any more, and it isn't inside. Returns who was it; zero: nobody. For
-    /// who has the mutex.
+    /// There is no favourite any more, and it isn't inside. Returns what `favourite` was. For who has the mutex.
     fn keep_out_favourite(&self) -> usize {
         let favourite = self.favourite.load(Ordering::Acquire);
         if favourite == 0 {
@@ -198,7 +223,7 @@ impl<T> Biased<T> {
         self.favourite.store(0, Ordering::Relaxed);
         barrier::heavy();
         let mut rounds = 0u32;
-        while self.inside.load(Ordering::Acquire) {
+        while self.seats[favourite % SEATS].load(Ordering::Acquire) {
             rounds += 1;
             if cfg!(loom) || rounds < 100 {
                 yield_now();
@@ -207,6 +232,30 @@ impl<T> Biased<T> {
             }
         }
         favourite
+    }
+}
+
+impl<T> Favour<'_, T> {
+    /// What is inside.
+    #[inline(always)]
+    pub fn content(&mut self) -> &mut T {
+        // SAFETY: we are inside, alone.
+        unsafe { &mut *content(&self.0.content) }
+    }
+
+    /// Goes out.
+    #[inline(always)]
+    pub fn leave(self) {
+        self.0.seats[self.1].store(false, Ordering::Release);
+        std::mem::forget(self);
+    }
+}
+
+impl<T> Drop for Favour<'_, T> {
+    fn drop(&mut self) {
+        self.0.poisoned.store(true, Ordering::Relaxed);
+        self.0.favourite.store(0, Ordering::Release);
+        self.0.seats[self.1].store(false, Ordering::Release);
     }
 }
 
@@ -241,24 +290,27 @@ impl<T> Drop for Guard<'_, T> {
             self.lock.poisoned.store(true, Ordering::Relaxed);
             self.plain = true;
         }
-        match &self.history {
-            None => {
+        match &mut self.way {
+            Way::Seat(seat) => {
                 if self.plain {
                     // With it goes what we have done inside.
                     self.lock.favourite.store(0, Ordering::Release);
                 }
-                self.lock.inside.store(false, Ordering::Release);
+                self.lock.seats[*seat].store(false, Ordering::Release);
             }
-            Some(_) if !self.plain && self.favourite != 0 => {
-                self.lock.favourite.store(self.favourite, Ordering::Release);
+            Way::Mutex(_, favourite @ 1..) if !self.plain => {
+                self.lock.favourite.store(*favourite, Ordering::Release);
             }
             // Only now, so that a thread that calls itself doesn't get in a second time.
-            Some(history)
+            Way::Mutex(history, _)
                 if !self.plain && history.streak >= history.wanted && barrier::available() =>
             {
-                self.lock.favourite.store(history.last, Ordering::Relaxed);
+                if let Some(seat) = history.give_seat() {
+                    let favourite = history.last.wrapping_mul(SEATS) | seat;
+                    self.lock.favourite.store(favourite, Ordering::Relaxed);
+                }
             }
-            Some(_) => {}
+            Way::Mutex(..) => {}
         }
     }
 }
@@ -313,7 +365,10 @@ use std::thread::yield_now;
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::{
-        sync::{Arc, atomic::AtomicU64},
+        sync::{
+            Arc,
+            atomic::{AtomicU64, AtomicUsize},
+        },
         time::Instant,
     };
 
@@ -367,12 +422,49 @@ mod tests {
                 for _ in 0..STREAK_MIN * 16 {
                     *lock.lock() += 1;
                 }
-                lock.favourite.load(Ordering::Relaxed) == this_thread()
+                is_favourite(&lock)
             };
             let favoured = std::thread::spawn(user).join().unwrap();
             assert_eq!(favoured, barrier::available());
         }
         assert_eq!(*lock.lock(), 3 * STREAK_MIN * 16);
+    }
+
+    fn is_favourite<T>(lock: &Biased<T>) -> bool {
+        lock.favourite.load(Ordering::Relaxed) / SEATS == this_thread()
+    }
+
+    /// Each of many threads takes the lock often enough, and none of them has ended when the next one begins.
+    #[test]
+    fn no_seat_is_given_twice() {
+        barrier::register();
+        let (lock, turn) = (Biased::new(()), AtomicUsize::new(0));
+        let (lock, turn) = (&lock, &turn);
+        let often = || (0..STREAK_MIN << (SEATS + 2)).for_each(|_| drop(lock.lock()));
+        let favoured = std::thread::scope(|scope| {
+            let user = |number: usize| {
+                let wait = move |until| {
+                    while turn.load(Ordering::Acquire) < until {
+                        std::thread::yield_now();
+                    }
+                };
+                move || {
+                    wait(number);
+                    often();
+                    let favoured = is_favourite(lock);
+                    turn.fetch_add(1, Ordering::Release);
+                    wait(SEATS + 1);
+                    favoured
+                }
+            };
+            let users: Vec<_> = (0..=SEATS).map(|i| scope.spawn(user(i))).collect();
+            let favoured = users.into_iter().map(|user| user.join().unwrap());
+            favoured.filter(|&favoured| favoured).count()
+        });
+        assert_eq!(favoured, if barrier::available() { SEATS } else { 0 });
+        lock.forget_seats();
+        often();
+        assert_eq!(is_favourite(lock), barrier::available());
     }
 
     /// A panic inside poisons the lock, whichever way the thread went in.
@@ -426,6 +518,37 @@ mod model {
         });
     }
 
+    /// A thread that has ceased to be the favourite finds that out late, when another one is it, and inside.
+    #[test]
+    fn a_former_favourite_does_not_let_others_in() {
+        check(|| {
+            let lock = Arc::new(Biased::new(0));
+            *lock.lock() += 1;
+            *lock.lock() += 1;
+            let other = {
+                let lock = lock.clone();
+                thread::spawn(move || {
+                    for _ in 0..3 {
+                        *lock.lock() += 1;
+                    }
+                    // The favourite by now, unless somebody came between.
+                    *lock.lock() += 1;
+                })
+            };
+            let visitor = {
+                let lock = lock.clone();
+                thread::spawn(move || *lock.visit() += 1)
+            };
+            if let Some(mut favour) = lock.favour() {
+                *favour.content() += 0;
+                favour.leave();
+            }
+            other.join().unwrap();
+            visitor.join().unwrap();
+            assert_eq!(*lock.lock(), 7);
+        });
+    }
+
     /// One thread becomes the favourite, and another visits the while.
     #[test]
     fn a_visitor_is_never_inside_with_the_favourite() {
@@ -438,9 +561,14 @@ mod model {
             for _ in 0..2 {
                 *lock.lock() += 1;
             }
-            while lock.favour(|count| *count += 1).is_none() {
-                *lock.lock() += 0;
-            }
+            let mut favour = loop {
+                match lock.favour() {
+                    Some(favour) => break favour,
+                    None => *lock.lock() += 0,
+                }
+            };
+            *favour.content() += 1;
+            favour.leave();
             other.join().unwrap();
             assert_eq!(*lock.lock(), 4);
         });

@@ -10,5 +10,5 @@ pub use self::{
     awake::Awake,
     backoff::Backoff,
     barrier::{available as is_barrier_available, heavy, light, register},
-    biased::{Biased, Guard},
+    biased::{Biased, Favour, Guard},
 };
