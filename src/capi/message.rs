@@ -10,7 +10,7 @@ use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_MORE, ZMQ_SHARED, ZMQ_SNDMORE, ZMQ_SRCFD},
     core::wait,
     error::{Error, Result},
-    message::{Message, Sink, Source},
+    message::Message,
 };
 
 /// A message. What is in it is the library's business; its address must not change between calls.
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn zmq_msg_send(
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
         let size = message.size();
         let (more, dont_wait) = (flags_ & ZMQ_SNDMORE != 0, flags_ & ZMQ_DONTWAIT != 0);
-        wait::send(socket, more, dont_wait, &mut Source::Message(message))?;
+        wait::send(socket, more, dont_wait, message)?;
         Ok(returned(size))
     })
 }
@@ -131,12 +131,12 @@ pub unsafe extern "C" fn zmq_msg_recv(
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
         let dont_wait = flags_ & ZMQ_DONTWAIT != 0;
         if !message.is_outside() {
-            let part = wait::receive(socket, dont_wait, &mut Sink::Message(message))?;
+            let part = wait::receive(socket, dont_wait, message)?;
             return Ok(returned(part.size));
         }
         // What is there may call the program when it is dropped, so that is done without a lock.
         let mut received = Message::new();
-        let part = wait::receive(socket, dont_wait, &mut Sink::Message(&mut received))?;
+        let part = wait::receive(socket, dont_wait, &mut received)?;
         *message = received;
         Ok(returned(part.size))
     })
@@ -145,16 +145,18 @@ pub unsafe extern "C" fn zmq_msg_recv(
 /// Frees what a message holds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
-    let close = || {
-        // SAFETY: the caller's contract.
-        unsafe { place(msg_) }?.close()?;
-        Ok(0)
-    };
     // SAFETY: the caller's contract.
     match unsafe { place(msg_) } {
-        Ok(message) if message.is_outside() => guard(close),
-        _ => guard_pure(close),
+        Ok(message) if message.is_outside() => close_outside(message),
+        Ok(message) => guard_pure(|| message.close().map(|()| 0)),
+        Err(error) => guard_pure(|| Err(error)),
     }
+}
+
+/// Whose body has to be freed, perhaps by the program.
+#[inline(never)]
+fn close_outside(message: &mut Message) -> c_int {
+    guard(|| message.close().map(|()| 0))
 }
 
 /// Moves a message in place of another, and leaves an empty one.

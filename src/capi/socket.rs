@@ -17,12 +17,13 @@ use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
     core::{host, slot::Slot, wait},
     error::{Error, Result},
-    message::{Message, Sink, Source},
+    message::{Message, Outgoing},
     options::{SocketType, Value},
 };
 
 /// Sends a part, as the flags say.
-fn send(socket: *mut c_void, part: &mut Source, flags: c_int) -> Result<()> {
+#[inline(always)]
+fn send(socket: *mut c_void, part: impl Outgoing, flags: c_int) -> Result<()> {
     // SAFETY: the contract of all that call this.
     let socket = unsafe { handle::socket(socket) }?;
     wait::send(
@@ -171,7 +172,7 @@ pub unsafe extern "C" fn zmq_send(
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let bytes = unsafe { handle::bytes(buf_, len_) }?;
-        send(s_, &mut Source::Bytes(bytes), flags_)?;
+        send(s_, bytes, flags_)?;
         Ok(returned(len_))
     })
 }
@@ -188,7 +189,7 @@ pub unsafe extern "C" fn zmq_send_const(
         // SAFETY: the caller's contract: the bytes stay, and stay as they are.
         let mut message =
             unsafe { Message::foreign(buf_.cast_mut().cast(), len_, None, null_mut()) }?;
-        send(s_, &mut Source::Message(&mut message), flags_)?;
+        send(s_, &mut message, flags_)?;
         Ok(returned(len_))
     })
 }
@@ -204,11 +205,7 @@ pub unsafe extern "C" fn zmq_recv(
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, buffer) = unsafe { (handle::socket(s_)?, handle::buffer(buf_, len_)?) };
-        let part = wait::receive(
-            socket,
-            flags_ & ZMQ_DONTWAIT != 0,
-            &mut Sink::Buffer(buffer),
-        )?;
+        let part = wait::receive(socket, flags_ & ZMQ_DONTWAIT != 0, buffer)?;
         Ok(returned(part.size))
     })
 }
@@ -257,7 +254,7 @@ pub unsafe extern "C" fn zmq_sendiov(
             let bytes = unsafe { handle::bytes(part.iov_base, part.iov_len) }?;
             let last = i + 1 == count_;
             let flags = if last { flags_ & !ZMQ_SNDMORE } else { flags_ };
-            send(s_, &mut Source::Bytes(bytes), flags)?;
+            send(s_, bytes, flags)?;
             size = returned(bytes.len());
         }
         Ok(size)
@@ -284,11 +281,7 @@ pub unsafe extern "C" fn zmq_recviov(
         *count = 0;
         for part in parts {
             let mut message = Message::new();
-            let received = wait::receive(
-                socket,
-                flags_ & ZMQ_DONTWAIT != 0,
-                &mut Sink::Message(&mut message),
-            )?;
+            let received = wait::receive(socket, flags_ & ZMQ_DONTWAIT != 0, &mut message)?;
             // SAFETY: what is allocated has so many bytes; the caller frees it.
             unsafe {
                 let data = libc::malloc(received.size.max(1));

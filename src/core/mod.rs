@@ -8,6 +8,7 @@
 pub mod context;
 pub mod host;
 pub mod inproc;
+mod lane;
 pub mod monitor;
 mod offers;
 pub mod poll;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT},
     error::{Error, Result},
-    message::{Message, Sink, Source},
+    message::Message,
     pipe::SHARED_MIN,
 };
 
@@ -129,26 +129,19 @@ fn forward_burst(
             return Ok(());
         }
         loop {
-            let part = match wait::receive_here(from, &mut Sink::Message(&mut message)) {
+            let part = match wait::receive_here(from, &mut message) {
                 Err(Error::EAGAIN) if i > 0 => return Ok(()),
                 part => part?,
             };
             count(received, part.size);
             if let Some(capture) = capture {
-                wait::send(
-                    capture,
-                    part.more,
-                    false,
-                    &mut Source::Message(&mut message.duplicate()),
-                )?;
+                wait::send(capture, part.more, false, &mut message.duplicate())?;
             }
             // What is copied in any case leaves the message's memory to the next one.
-            let mut source =
-                match part.size < SHARED_MIN && !message.is_shared() && !message.is_foreign() {
-                    true => Source::Bytes(message.bytes()),
-                    false => Source::Message(&mut message),
-                };
-            wait::send(to, part.more, false, &mut source)?;
+            match part.size < SHARED_MIN && !message.is_shared() && !message.is_foreign() {
+                true => wait::send(to, part.more, false, message.bytes())?,
+                false => wait::send(to, part.more, false, &mut message)?,
+            }
             count(sent, part.size);
             if !part.more {
                 break;
@@ -174,18 +167,13 @@ enum Control {
 /// As 4.3.5 does, and not as its manual says: RESUME pauses, and PAUSE goes on.
 fn handle_control(control: Handle, front: &Side, back: &Side) -> Result<Option<Control>> {
     let mut message = Message::new();
-    wait::receive(control, true, &mut Sink::Message(&mut message))?;
+    wait::receive(control, true, &mut message)?;
     let command = match message.bytes() {
         b"STATISTICS" => {
             let figures = [front.received, front.sent, back.received, back.sent].concat();
             for (i, figure) in figures.iter().enumerate() {
                 let more = i + 1 < figures.len();
-                wait::send(
-                    control,
-                    more,
-                    false,
-                    &mut Source::Bytes(&figure.to_ne_bytes()),
-                )?;
+                wait::send(control, more, false, figure.to_ne_bytes().as_slice())?;
             }
             return Ok(None);
         }
@@ -194,6 +182,6 @@ fn handle_control(control: Handle, front: &Side, back: &Side) -> Result<Option<C
         b"TERMINATE" => Some(Control::Terminate),
         _ => None,
     };
-    wait::send(control, false, false, &mut Source::Bytes(b""))?;
+    wait::send(control, false, false, b"".as_slice())?;
     Ok(command)
 }

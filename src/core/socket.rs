@@ -14,6 +14,7 @@ use std::{
 use super::{
     context::Context,
     inproc::{self, Names},
+    lane::Lane,
     monitor::Monitor,
     offers::Offers,
     slot::{Content, Free},
@@ -24,10 +25,10 @@ use crate::{
     endpoint::Endpoint,
     error::{Error, Result},
     io::{Host, Listener, Live, Owner, Session},
-    message::{Received, Sink, Source},
+    message::{Incoming, Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
-    pattern::{Pattern, PatternOptions, Pipes, pattern},
-    pipe::{End, Event, Far, Haste, Inbox, PipeId},
+    pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
+    pipe::{End, Event, Far, Haste, Inbox, PipeId, SHORT_MAX},
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
@@ -60,8 +61,9 @@ pub struct Socket {
     /// What `ZMQ_ROUTING_ID` is since a peer was last given a routing id, unless it was set later.
     made_up: Option<[u8; 5]>,
     events: Vec<Event>,
-    /// The part that was received last is followed by more.
-    more: bool,
+    /// The ways past the pattern.
+    outbound: Lane,
+    inbound: Lane,
     terminated: bool,
     /// How long a thread tries again before it sleeps.
     pub(super) spin: Spin,
@@ -103,7 +105,8 @@ impl Socket {
             last_endpoint: Vec::new(),
             made_up: None,
             events: Vec::new(),
-            more: false,
+            outbound: Lane::new(),
+            inbound: Lane::new(),
             terminated: false,
             spin: Spin::default(),
             spin_for_rest: Spin::default(),
@@ -225,8 +228,21 @@ impl Socket {
         if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
-        self.tell_haste();
+        self.count_pipes();
         id
+    }
+
+    /// Has all know that depends on how many pipes there are.
+    fn count_pipes(&mut self) {
+        self.tell_haste();
+        self.lay_lanes();
+    }
+
+    fn lay_lanes(&mut self) {
+        let only = self.pipes.only();
+        let (out, into) = only.map_or((false, false), |id| self.pattern.is_transparent(id));
+        self.outbound.lay(only.filter(|_| out).map(slot));
+        self.inbound.lay(only.filter(|_| into).map(slot));
     }
 
     /// Lets the pipes know when to be written to at once, which is a matter of how many they are.
@@ -272,7 +288,7 @@ impl Socket {
         let end = self.pipes.remove(id);
         self.links
             .retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
-        self.tell_haste();
+        self.count_pipes();
         end
     }
 
@@ -288,7 +304,7 @@ impl Socket {
     /// libzmq: whose turn it is depends on that.
     fn leave_pipe(&mut self, id: PipeId) {
         // A message that was begun is to be received, and a PAIR may have another peer.
-        if self.more || self.options.socket_type == SocketType::Pair {
+        if self.inbound.is_in_message() || self.options.socket_type == SocketType::Pair {
             return self.close_pipe(id);
         }
         let linger = self.linger();
@@ -320,26 +336,61 @@ impl Socket {
     /// ENOTSUP and what else the pattern says.
     ///
     /// [`BROKEN`]: crate::pattern::BROKEN
-    #[inline]
     pub fn try_send(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        if !more && self.send_short(part.bytes()) {
+            part.done();
+            return Ok(());
+        }
+        self.send_by_pattern(more, part)
+    }
+
+    /// As [`Socket::try_send`], after [`Socket::send_short`].
+    #[inline(never)]
+    pub fn send_by_pattern(&mut self, more: bool, part: &mut Source) -> Result<()> {
         let result = self.pattern.send(&mut self.pipes, more, part);
+        if matches!(result, Ok(()) | Err(BROKEN)) {
+            self.outbound.pass(more);
+        }
         self.detach_ended();
         result
+    }
+
+    /// Sends a message of one part past the pattern, if that is possible; else nothing is done.
+    #[inline(always)]
+    pub fn send_short(&mut self, body: &[u8]) -> bool {
+        match self.pipes.at(self.outbound.open()) {
+            Some(end) => body.len() <= SHORT_MAX && end.send_short(body),
+            None => false,
+        }
     }
 
     /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.
     ///
     /// `retrying`: the caller will try again in a moment, and before it waits or goes away once
     /// more without saying so. Until then nothing that comes wakes the socket.
-    #[inline]
     pub fn try_recv(&mut self, sink: &mut Sink, retrying: bool) -> Result<Received> {
+        match self.recv_short(sink) {
+            Some(size) => Ok(Received { size, more: false }),
+            None => self.recv_by_pattern(sink, retrying),
+        }
+    }
+
+    /// As [`Socket::try_recv`], after [`Socket::recv_short`].
+    #[inline(never)]
+    pub fn recv_by_pattern(&mut self, sink: &mut Sink, retrying: bool) -> Result<Received> {
         self.pipes.retrying = retrying;
         let result = self.pattern.recv(&mut self.pipes, sink);
         self.detach_ended();
         if let Ok(received) = &result {
-            self.more = received.more;
+            self.inbound.pass(received.more);
         }
         result
+    }
+
+    /// Receives a message of one part past the pattern, if that is possible: its size in bytes; else nothing is done.
+    #[inline(always)]
+    pub fn recv_short(&mut self, into: &mut impl Incoming) -> Option<usize> {
+        self.pipes.at(self.inbound.open())?.recv_short(into)
     }
 
     /// What can be done without waiting: ZMQ_POLLIN, ZMQ_POLLOUT.
@@ -534,6 +585,7 @@ impl Socket {
             Set::Unsubscribe(topic) => self.pattern.unsubscribe(&mut self.pipes, topic)?,
             Set::ConnectRoutingId(id) => self.pattern.set_connect_routing_id(id)?,
         }
+        self.lay_lanes();
         self.detach_ended();
         Ok(())
     }
@@ -550,7 +602,7 @@ impl Socket {
             Get::Live(live) => live,
         };
         let number = match live {
-            LiveOption::ReceiveMore => c_int::from(self.more),
+            LiveOption::ReceiveMore => c_int::from(self.inbound.is_in_message()),
             LiveOption::Fd => self.inbox.fd()?,
             LiveOption::Events => {
                 self.look_around()?;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, keep_errno},
-    message::{Received, Sink, Source, drop_spent},
+    message::{Incoming, Outgoing, Received, Sink, Source, drop_spent},
     pattern::BROKEN,
     pipe::{Far, Inbox, Parker},
 };
@@ -46,14 +46,19 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
 ///
 /// Most calls are those of the thread that always uses the socket, when nothing has happened to
 /// it and there is room; that much is done here, and all else where it is out of the way.
-#[inline]
-pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> Result<()> {
+#[inline(always)]
+pub fn send(handle: Handle, more: bool, dont_wait: bool, mut part: impl Outgoing) -> Result<()> {
     let mut failed = DISTURBED;
     if let Some(mut inside) = handle.favour() {
         if let Some(socket) = inside.content()
             && socket.is_undisturbed()
         {
-            match socket.try_send(more, part) {
+            if !more && socket.send_short(part.bytes()) {
+                inside.leave();
+                part.done();
+                return Ok(());
+            }
+            match socket.send_by_pattern(more, &mut part.source()) {
                 Ok(()) => {
                     inside.leave();
                     return Ok(());
@@ -63,7 +68,7 @@ pub fn send(handle: Handle, more: bool, dont_wait: bool, part: &mut Source) -> R
         }
         inside.leave();
     }
-    go_on_sending(handle, more, dont_wait, part, failed)
+    go_on_sending(handle, more, dont_wait, &mut part.source(), failed)
 }
 
 /// What a first attempt fails with that wasn't made.
@@ -161,24 +166,31 @@ pub fn has_room(handle: Handle) -> Result<bool> {
 }
 
 /// Receives a part that is there already. EAGAIN if there is none, and as [`receive`].
-pub fn receive_here(handle: Handle, sink: &mut Sink) -> Result<Received> {
+pub fn receive_here(handle: Handle, mut into: impl Incoming) -> Result<Received> {
     let Received { size, more } = handle.with(|socket| {
         socket.process()?;
-        socket.try_recv(sink, false)
+        match socket.recv_short(&mut into) {
+            Some(size) => Ok(Received { size, more: false }),
+            None => socket.recv_by_pattern(&mut into.sink(), false),
+        }
     })?;
     // Field by field: what is moved as a whole takes the padding along, in pieces that the processor has to wait for.
     Ok(Received { size, more })
 }
 
 /// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.
-#[inline]
-pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
+#[inline(always)]
+pub fn receive(handle: Handle, dont_wait: bool, mut into: impl Incoming) -> Result<Received> {
     let mut failed = DISTURBED;
     if let Some(mut inside) = handle.favour() {
         if let Some(socket) = inside.content()
             && socket.is_undisturbed()
         {
-            match socket.try_recv(sink, !dont_wait) {
+            if let Some(size) = socket.recv_short(&mut into) {
+                inside.leave();
+                return Ok(Received { size, more: false });
+            }
+            match socket.recv_by_pattern(&mut into.sink(), !dont_wait) {
                 Ok(received) => {
                     inside.leave();
                     return Ok(received);
@@ -188,7 +200,7 @@ pub fn receive(handle: Handle, dont_wait: bool, sink: &mut Sink) -> Result<Recei
         }
         inside.leave();
     }
-    go_on_receiving(handle, dont_wait, sink, failed)
+    go_on_receiving(handle, dont_wait, &mut into.sink(), failed)
 }
 
 /// Receives a part where a first attempt has failed, or could not be made.

@@ -17,7 +17,7 @@ pub use content::{Body, FreeFn};
 pub use copies::Copies;
 pub use copy::copy;
 pub use metadata::{Metadata, MetadataRef, Stock};
-pub use part::{Received, Sink, Source};
+pub use part::{Incoming, Outgoing, Received, Sink, Source};
 pub use spent::{drop_later, drop_spent};
 
 use crate::error::{Error, Result};
@@ -420,7 +420,7 @@ impl Message {
     }
 
     /// The body.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: the kind says which field is set; nobody writes to what is shared.
         unsafe {

@@ -13,6 +13,47 @@ pub enum Source<'a> {
     Copy(&'a mut Copies),
 }
 
+/// A [`Source`], before it is one: what is known of its kind spares the way that most messages take the questions.
+pub trait Outgoing {
+    /// The bytes of the body.
+    fn bytes(&self) -> &[u8];
+    /// They were sent.
+    fn done(&mut self);
+    /// What they come from, if they were not.
+    fn source(&mut self) -> Source<'_>;
+}
+
+impl Outgoing for &[u8] {
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn done(&mut self) {}
+
+    #[inline(always)]
+    fn source(&mut self) -> Source<'_> {
+        Source::Bytes(self)
+    }
+}
+
+impl Outgoing for &mut Message {
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        Message::bytes(self)
+    }
+
+    #[inline(always)]
+    fn done(&mut self) {
+        self.reset();
+    }
+
+    #[inline(always)]
+    fn source(&mut self) -> Source<'_> {
+        Source::Message(self)
+    }
+}
+
 impl Source<'_> {
     /// The bytes of the body.
     #[inline]
@@ -68,6 +109,57 @@ pub enum Sink<'a> {
     Nowhere,
 }
 
+/// A [`Sink`], before it is one, as [`Outgoing`].
+pub trait Incoming {
+    /// Takes a copy of a body, the last part of a message.
+    fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()>;
+    /// Where a body goes that was not taken.
+    fn sink(&mut self) -> Sink<'_>;
+}
+
+impl Incoming for &mut [u8] {
+    #[inline(always)]
+    fn copy(&mut self, body: &[u8], _: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
+        let size = body.len().min(self.len());
+        // SAFETY: both have so many bytes, and no body is in the caller's buffer.
+        unsafe { copy(body.as_ptr(), self.as_mut_ptr(), size) };
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn sink(&mut self) -> Sink<'_> {
+        Sink::Buffer(self)
+    }
+}
+
+impl Incoming for &mut Message {
+    #[inline(always)]
+    fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
+        self.copy_from(body, false)?;
+        self.set_metadata(metadata());
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn sink(&mut self) -> Sink<'_> {
+        Sink::Message(self)
+    }
+}
+
+impl Incoming for Sink<'_> {
+    fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
+        Sink::copy(self, false, body, metadata)
+    }
+
+    fn sink(&mut self) -> Sink<'_> {
+        match self {
+            Sink::Buffer(buffer) => Sink::Buffer(buffer),
+            Sink::Message(message) => Sink::Message(message),
+            Sink::Nowhere => Sink::Nowhere,
+        }
+    }
+}
+
 impl Sink<'_> {
     /// Takes a copy of a body, and refers to the metadata if it has a use for it. ENOMEM if there
     /// is no memory for it.
@@ -79,14 +171,7 @@ impl Sink<'_> {
         metadata: impl FnOnce() -> Option<MetadataRef>,
     ) -> Result<()> {
         match self {
-            // SAFETY: both have so many bytes, and no body is in the caller's buffer.
-            Sink::Buffer(buffer) => unsafe {
-                copy(
-                    body.as_ptr(),
-                    buffer.as_mut_ptr(),
-                    body.len().min(buffer.len()),
-                );
-            },
+            Sink::Buffer(buffer) => Incoming::copy(buffer, body, metadata)?,
             Sink::Message(into) => {
                 into.copy_from(body, more)?;
                 into.set_metadata(metadata());

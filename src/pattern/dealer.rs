@@ -54,6 +54,10 @@ impl Pattern for Dealer {
         self.inbound.recv(pipes, sink)
     }
 
+    fn is_transparent(&self, _: PipeId) -> (bool, bool) {
+        (true, true)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         self.outbound.has_out(pipes)
     }

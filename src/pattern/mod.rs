@@ -32,7 +32,7 @@ mod topics;
 mod xpub;
 mod xsub;
 
-pub use self::pipes::Pipes;
+pub use self::pipes::{Pipes, slot};
 use crate::{
     error::{Error, Result},
     message::{Received, Sink, Source},
@@ -116,6 +116,12 @@ pub trait Pattern: Send {
     /// Receives a part. EAGAIN if it would block, EFSM, ENOMEM, ENOTSUP.
     fn recv(&mut self, _pipes: &mut Pipes, _sink: &mut Sink) -> Result<Received> {
         Err(Error::ENOTSUP)
+    }
+
+    /// Whether messages of one part that are sent, and those that are received, can go straight to this pipe, and come from
+    /// it, as long as there is no other and no message of several parts is under way. The pattern isn't told of these.
+    fn is_transparent(&self, _only: PipeId) -> (bool, bool) {
+        (false, false)
     }
 
     /// Whether the socket is to be polled as ready for sending (`ZMQ_POLLOUT`).

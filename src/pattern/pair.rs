@@ -55,6 +55,11 @@ impl Pattern for Pair {
         self.inbound.recv(pipes, sink)
     }
 
+    fn is_transparent(&self, only: PipeId) -> (bool, bool) {
+        let is_peer = self.pipe == Some(only);
+        (is_peer, is_peer)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         let end = self.pipe.and_then(|id| pipes.get_mut(id));
         end.is_some_and(|end| end.is_writable())

@@ -32,7 +32,7 @@ pub struct Pipes {
 
 /// The slot that a name stands for. A pipe's alone until it is removed.
 #[inline]
-pub(super) fn slot(id: PipeId) -> usize {
+pub fn slot(id: PipeId) -> usize {
     (id.0 & u64::from(u32::MAX)) as usize
 }
 
@@ -73,6 +73,20 @@ impl Pipes {
             return None;
         }
         found.end.as_deref_mut()
+    }
+
+    /// The pipe in this slot.
+    #[inline(always)]
+    pub fn at(&mut self, slot: usize) -> Option<&mut End> {
+        self.slots.get_mut(slot)?.end.as_deref_mut()
+    }
+
+    /// The pipe, if there is one and no other.
+    pub fn only(&self) -> Option<PipeId> {
+        match self.len {
+            1 => self.iter().next().map(|(id, _)| id),
+            _ => None,
+        }
     }
 
     /// Gives a pipe away.

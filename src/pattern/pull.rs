@@ -28,6 +28,10 @@ impl Pattern for Pull {
         self.0.recv(pipes, sink)
     }
 
+    fn is_transparent(&self, _: PipeId) -> (bool, bool) {
+        (false, true)
+    }
+
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.0.has_in(pipes)
     }

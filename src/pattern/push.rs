@@ -30,6 +30,10 @@ impl Pattern for Push {
         self.0.send(pipes, more, part).map(drop)
     }
 
+    fn is_transparent(&self, _: PipeId) -> (bool, bool) {
+        (true, false)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         self.0.has_out(pipes)
     }

@@ -16,6 +16,8 @@ pub struct XSub {
     /// SUB: only what was subscribed to is received, and only subscriptions are sent.
     filter: bool,
     interests: Interests,
+    /// How often everything was subscribed to.
+    everything: usize,
     inbound: FairQueue,
     outbound: Distributor,
     /// A message was begun to be sent.
@@ -34,6 +36,7 @@ impl XSub {
         XSub {
             filter,
             interests: Interests::default(),
+            everything: 0,
             inbound: FairQueue::default(),
             outbound: Distributor::default(),
             more: false,
@@ -57,6 +60,12 @@ impl XSub {
 
     /// Keeps a subscription in mind. Whether the peers are to know.
     fn note(&mut self, subscribe: bool, topic: &[u8]) -> bool {
+        if topic.is_empty() {
+            self.everything = match subscribe {
+                true => self.everything.saturating_add(1),
+                false => self.everything.saturating_sub(1),
+            };
+        }
         if subscribe {
             // Those who know already are told, too: an XPUB may be verbose.
             self.interests.add(topic);
@@ -157,6 +166,11 @@ impl Pattern for XSub {
             return Err(Error::EAGAIN);
         }
         self.inbound.recv(pipes, sink)
+    }
+
+    fn is_transparent(&self, _: PipeId) -> (bool, bool) {
+        let takes_all = self.everything > 0 && !self.invert;
+        (false, takes_all || !self.filter)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

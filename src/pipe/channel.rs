@@ -172,6 +172,18 @@ impl Tx {
         self.send_any(flags, part, notice)
     }
 
+    /// Sends a message of one part, whose body is at most [`SHORT_MAX`](super::SHORT_MAX) bytes, if that is a matter of
+    /// writing it: true as with [`Tx::send`]. The caller has made sure of room.
+    #[inline(always)]
+    pub fn send_short(&mut self, body: &[u8]) -> Option<bool> {
+        if self.conflates || !self.queue.is_clean() {
+            return None;
+        }
+        let wake = self.queue.short_message(body)?;
+        self.written += 1;
+        Some(wake)
+    }
+
     fn send_any(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
         self.write(flags, part)?;
         if flags & Flags::MORE != 0 {
@@ -281,6 +293,23 @@ impl Rx {
         Some((flags, body))
     }
 
+    /// The body of the next message if it has one part with a short head, and that is known at once. To be
+    /// [passed](Rx::pass_short).
+    #[inline(always)]
+    pub fn peek_short(&mut self) -> Option<&[u8]> {
+        match self.conflates {
+            true => None,
+            false => self.queue.peek_short(),
+        }
+    }
+
+    /// .. which had so many bytes. The caller then looks at [`Rx::credit`].
+    #[inline(always)]
+    pub fn pass_short(&mut self, body: usize) {
+        self.queue.pass_short(body);
+        self.read += 1;
+    }
+
     /// The next record if it is a reference, as [`Reader::read_reference`](reader::Reader::read_reference) gives it. The
     /// caller then looks at [`Rx::credit`].
     #[inline(always)]
@@ -355,7 +384,7 @@ impl Rx {
     }
 
     /// Returns credit, if it is time to. True if the writer sleeps, and is to be woken.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn credit(&mut self) -> bool {
         let new = self.read - self.returned;

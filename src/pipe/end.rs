@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, keep_errno},
-    message::{MetadataRef, Received, Sink, Source, Stock},
+    message::{Incoming, MetadataRef, Received, Sink, Source, Stock},
 };
 
 /// Who fills a pipe in less time than this finds it full, once.
@@ -252,6 +252,21 @@ impl End {
         !self.far_closed && (self.writing || self.ends.tx.known_room() > 0)
     }
 
+    /// Sends a message of one part, if that is done as fast as it can be. It is [short](super::SHORT_MAX).
+    #[inline(always)]
+    pub fn send_short(&mut self, body: &[u8]) -> bool {
+        if self.far_closed || self.ends.tx.known_room() == 0 {
+            return false;
+        }
+        let Some(wake) = self.ends.tx.send_short(body) else {
+            return false;
+        };
+        if wake {
+            self.tell();
+        }
+        true
+    }
+
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
     #[inline]
     pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
@@ -428,6 +443,19 @@ impl End {
             self.tell_of_room();
         }
         Some(copied.map(|()| received))
+    }
+
+    /// Receives a message of one part, if that is done as fast as it can be: its size.
+    #[inline(always)]
+    pub fn recv_short(&mut self, into: &mut impl Incoming) -> Option<usize> {
+        let body = self.ends.rx.peek_short()?;
+        into.copy(body, || self.metadata.take()).ok()?;
+        let size = body.len();
+        self.ends.rx.pass_short(size);
+        if self.ends.rx.credit() {
+            self.tell_of_room();
+        }
+        Some(size)
     }
 
     /// Passes over a part that is there.

@@ -31,7 +31,7 @@ pub use self::{
     parker::{Parker, Signal, hold_wakes, poll, release_wakes, timespec},
     queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN},
     reader::{Batch, Gathered},
-    record::{Flags, HEAD_MAX, Peer, Record, head_size, write_head, write_skip},
+    record::{Flags, HEAD_MAX, Peer, Record, SHORT_MAX, head_size, write_head, write_skip},
     writer::{Placeholder, SEGMENT_MAX},
 };
 

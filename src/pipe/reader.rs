@@ -179,7 +179,7 @@ impl Reader {
     }
 
     /// Gives back the segments between the mark and the position, and moves the mark there.
-    #[inline]
+    #[inline(always)]
     fn release(&mut self) {
         if self.mark.segment != self.at.segment {
             self.release_segments();
@@ -229,6 +229,25 @@ impl Reader {
             self.mark_here();
             Some((flags, slice::from_raw_parts(from.add(head), body)))
         }
+    }
+
+    /// The body of the next message if it has one part with a short head. To be [passed](Reader::pass_short).
+    #[inline(always)]
+    pub fn peek_short(&mut self) -> Option<&[u8]> {
+        debug_assert_eq!(self.partial, 0);
+        if self.run == 0 && !self.look() {
+            return None;
+        }
+        // SAFETY: a whole record is published there, and stays until it is passed by.
+        unsafe { record::short_body(Segment::at(self.at.segment?, self.at.offset)) }
+    }
+
+    /// .. which had so many bytes, and is done with.
+    #[inline(always)]
+    pub fn pass_short(&mut self, body: usize) {
+        self.release();
+        self.pass(record::SHORT_HEAD + body);
+        self.mark_here();
     }
 
     /// The next record if it is a reference: its flags but for that, the message, to be made one, and its size.

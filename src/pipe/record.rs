@@ -80,10 +80,19 @@ pub enum Record<'a> {
 /// The largest head of a frame.
 pub const HEAD_MAX: usize = 9;
 
+/// The largest body that has the short head, of two bytes.
+pub const SHORT_MAX: usize = 255;
+/// .. and that head.
+pub const SHORT_HEAD: usize = 2;
+
 /// How many bytes the head of a frame with this body takes.
 #[inline]
 pub fn head_size(body: usize) -> usize {
-    if body <= 255 { 2 } else { HEAD_MAX }
+    if body <= SHORT_MAX {
+        SHORT_HEAD
+    } else {
+        HEAD_MAX
+    }
 }
 
 /// Writes the head of a frame and returns its size. LONG is set here.
@@ -94,10 +103,10 @@ pub fn head_size(body: usize) -> usize {
 pub unsafe fn write_head(to: *mut u8, flags: u8, body: usize) -> usize {
     // SAFETY: as promised.
     unsafe {
-        if body <= 255 {
+        if body <= SHORT_MAX {
             to.write(flags);
             to.add(1).write(body as u8);
-            2
+            SHORT_HEAD
         } else {
             to.write(flags | Flags::LONG);
             to.add(1)
@@ -134,8 +143,23 @@ pub unsafe fn read_head(from: *const u8) -> (Flags, usize, usize) {
             let size = u64::from_be_bytes(from.add(1).cast::<[u8; 8]>().read());
             (flags, HEAD_MAX, size as usize)
         } else {
-            (flags, 2, usize::from(from.add(1).read()))
+            (flags, SHORT_HEAD, usize::from(from.add(1).read()))
         }
+    }
+}
+
+/// The body of a record that is a message of one part with a short head; none if it isn't.
+///
+/// # Safety
+/// A whole record is there, for as long as the body is used.
+#[inline(always)]
+pub unsafe fn short_body<'a>(from: *const u8) -> Option<&'a [u8]> {
+    // SAFETY: as promised.
+    unsafe {
+        (from.read() == 0).then(|| {
+            let size = usize::from(from.add(1).read());
+            slice::from_raw_parts(from.add(SHORT_HEAD), size)
+        })
     }
 }
 

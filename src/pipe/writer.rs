@@ -250,6 +250,19 @@ impl Writer {
         Ok(self.publish_all(size as u64, notice))
     }
 
+    /// As [`Writer::frame_message`], of at most [`SHORT_MAX`](record::SHORT_MAX) bytes, if there is room for it at once.
+    #[inline(always)]
+    pub fn short_message(&mut self, body: &[u8]) -> Option<bool> {
+        debug_assert!(self.is_clean() && body.len() <= record::SHORT_MAX);
+        let size = record::SHORT_HEAD + body.len();
+        let segment = self.segment.filter(|_| self.size - self.filled >= size)?;
+        // SAFETY: alive; the writer is in it, and there is so much room.
+        unsafe { record::write_frame(Segment::at(segment, self.filled), 0, body) };
+        self.filled += size;
+        self.accepted = self.filled;
+        Some(self.publish_all(size as u64, Notice::Now))
+    }
+
     /// Publishes all that was accepted, which is so many bytes of whole messages.
     #[inline(always)]
     fn publish_all(&mut self, size: u64, notice: Notice) -> bool {
