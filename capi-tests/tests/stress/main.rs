@@ -11,6 +11,7 @@ mod idle;
 mod limits;
 mod misuse;
 mod nothing;
+mod only_peer;
 mod proxy;
 mod restart;
 mod signals;
@@ -69,6 +70,13 @@ const TESTS: &[Test] = &[
     test("many_parts_tcp", 30, || traffic::many_parts("tcp")),
     test("many_parts_ipc", 30, || traffic::many_parts("ipc")),
     test("many_parts_inproc", 30, || traffic::many_parts("inproc")),
+    test("only_peer_tcp", 30, || {
+        only_peer::one_after_the_other("tcp")
+    }),
+    test("only_peer_inproc", 30, || {
+        only_peer::one_after_the_other("inproc")
+    }),
+    test("rest_of_a_message", 30, only_peer::the_rest_of_a_message),
     test("errno_kept_tcp", 60, || traffic::errno_kept("tcp")),
     test("errno_kept_inproc", 60, || traffic::errno_kept("inproc")),
     test("server_restarts", 60, restart::server_restarts),
