@@ -303,6 +303,10 @@ impl Socket {
     /// Closes a pipe to another socket. It keeps its place until that has closed it, too, as with
     /// libzmq: whose turn it is depends on that.
     fn leave_pipe(&mut self, id: PipeId) {
+        // Closed by the other one already, it ends by itself, when what came before has been received.
+        if self.pipes.get(id).is_some_and(End::is_closed) {
+            return;
+        }
         // A message that was begun is to be received, and a PAIR may have another peer.
         if self.inbound.is_in_message() || self.options.socket_type == SocketType::Pair {
             return self.close_pipe(id);

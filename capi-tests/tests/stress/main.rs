@@ -77,6 +77,11 @@ const TESTS: &[Test] = &[
         only_peer::one_after_the_other("inproc")
     }),
     test("rest_of_a_message", 30, only_peer::the_rest_of_a_message),
+    test(
+        "disconnected_too_late",
+        30,
+        only_peer::disconnected_too_late,
+    ),
     test("errno_kept_tcp", 60, || traffic::errno_kept("tcp")),
     test("errno_kept_inproc", 60, || traffic::errno_kept("inproc")),
     test("server_restarts", 60, restart::server_restarts),

@@ -73,3 +73,20 @@ pub fn the_rest_of_a_message() {
     }
     context.term().expect("an end");
 }
+
+/// What a peer has sent before it closed is received, also after a disconnection from it.
+pub fn disconnected_too_late() {
+    let context = Library::under_test().context();
+    for (from, to) in [(PUSH, PULL), (DEALER, DEALER), (PAIR, PAIR)] {
+        let (from, to) = (context.socket(from), context.socket(to));
+        let endpoint = from.bind_any("inproc");
+        to.connect(&endpoint).expect("a connection");
+        from.send(b"the last", 0).expect("sent");
+        from.close().expect("closed");
+        to.disconnect(&endpoint).expect("disconnected");
+        assert_eq!(to.recv(DONTWAIT).as_deref(), Ok(&b"the last"[..]));
+        assert!(to.recv(DONTWAIT).is_err());
+        to.close().expect("closed");
+    }
+    context.term().expect("an end");
+}
