@@ -372,10 +372,10 @@ impl Socket {
     ///
     /// `retrying`: the caller will try again in a moment, and before it waits or goes away once
     /// more without saying so. Until then nothing that comes wakes the socket.
-    pub fn try_recv(&mut self, sink: &mut Sink, retrying: bool) -> Result<Received> {
-        match self.recv_short(sink) {
+    pub fn try_recv(&mut self, into: &mut impl Incoming, retrying: bool) -> Result<Received> {
+        match self.recv_short(into) {
             Some(size) => Ok(Received { size, more: false }),
-            None => self.recv_by_pattern(sink, retrying),
+            None => self.recv_by_pattern(&mut into.sink(), retrying),
         }
     }
 

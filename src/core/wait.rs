@@ -169,10 +169,7 @@ pub fn has_room(handle: Handle) -> Result<bool> {
 pub fn receive_here(handle: Handle, mut into: impl Incoming) -> Result<Received> {
     let Received { size, more } = handle.with(|socket| {
         socket.process()?;
-        match socket.recv_short(&mut into) {
-            Some(size) => Ok(Received { size, more: false }),
-            None => socket.recv_by_pattern(&mut into.sink(), false),
-        }
+        socket.try_recv(&mut into, false)
     })?;
     // Field by field: what is moved as a whole takes the padding along, in pieces that the processor has to wait for.
     Ok(Received { size, more })
