@@ -13,7 +13,7 @@ use crate::{error::Result, io::Host, options::SocketType};
 /// Where a socket is to be found.
 struct Home {
     slot: Handle,
-    generation: u64,
+    generation: u32,
 }
 
 /// Has a socket welcome its peers, if it is of a type that has something to say to them.

@@ -10,7 +10,7 @@ use std::{
     ops::{Deref, DerefMut},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -46,7 +46,7 @@ pub struct Slot<T: Content> {
     /// is known that there is a slot at all.
     tag: AtomicU32,
     /// Counts what has been in the slot.
-    generation: AtomicU64,
+    generation: AtomicU32,
     content: Biased<Option<T>>,
 }
 
@@ -69,7 +69,7 @@ impl<T: Content> Slot<T> {
         let slot = slot.unwrap_or_else(|| {
             Box::leak(Box::new(Slot {
                 tag: AtomicU32::new(DEAD),
-                generation: AtomicU64::new(0),
+                generation: AtomicU32::new(0),
                 content: Biased::new(None),
             }))
         });
@@ -103,12 +103,12 @@ impl<T: Content> Slot<T> {
     }
 
     /// Waits for its turn again, if the same thing is still there.
-    pub fn relock(&'static self, generation: u64) -> Result<Locked<T>> {
+    pub fn relock(&'static self, generation: u32) -> Result<Locked<T>> {
         self.lock()?.if_still(generation)
     }
 
     /// As [`Slot::relock`], without anybody's ceasing to be the lock's favourite.
-    pub fn visit(&'static self, generation: u64) -> Result<Locked<T>> {
+    pub fn visit(&'static self, generation: u32) -> Result<Locked<T>> {
         self.enter(self.content.visit())?.if_still(generation)
     }
 
@@ -152,11 +152,11 @@ impl<T: Content> Locked<T> {
     }
 
     /// Which of those that have been in the slot this is.
-    pub fn generation(&self) -> u64 {
+    pub fn generation(&self) -> u32 {
         self.slot.generation.load(Ordering::Relaxed)
     }
 
-    fn if_still(self, generation: u64) -> Result<Locked<T>> {
+    fn if_still(self, generation: u32) -> Result<Locked<T>> {
         if self.generation() != generation {
             return Err(T::STALE);
         }

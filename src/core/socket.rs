@@ -45,32 +45,33 @@ enum Link {
     Inproc(PipeId),
 }
 
-/// A socket.
+/// A socket. In this order in memory: what each message needs is close together.
+#[repr(C, align(64))]
 pub struct Socket {
-    context: Arc<Context>,
-    number: u64,
-    options: Arc<Options>,
-    pattern: Box<dyn Pattern>,
-    pipes: Pipes,
     inbox: Arc<Inbox>,
-    monitor: Arc<Monitor>,
-    links: Vec<(Vec<u8>, Link)>,
-    /// Those that were left by the pattern, while they may still have to deliver something.
-    left: Vec<Weak<dyn Far>>,
-    last_endpoint: Vec<u8>,
+    terminated: bool,
     /// What `ZMQ_ROUTING_ID` is since a peer was last given a routing id, unless it was set later.
     made_up: Option<[u8; 5]>,
-    events: Vec<Event>,
     /// The ways past the pattern.
     outbound: Lane,
     inbound: Lane,
-    terminated: bool,
+    pattern: Box<dyn Pattern>,
+    pipes: Pipes,
+    options: Arc<Options>,
+    events: Vec<Event>,
     /// How long a thread tries again before it sleeps.
     pub(super) spin: Spin,
     /// And for the rest of a body that has begun to come.
     pub(super) spin_for_rest: Spin,
     /// Whether it lets others run before it sleeps, if it is the I/O thread that drives its connections.
     pub(super) offers: Offers,
+    context: Arc<Context>,
+    number: u64,
+    monitor: Arc<Monitor>,
+    links: Vec<(Vec<u8>, Link)>,
+    /// Those that were left by the pattern, while they may still have to deliver something.
+    left: Vec<Weak<dyn Far>>,
+    last_endpoint: Vec<u8>,
     /// Who has it welcome its peers.
     host: Option<Arc<dyn Host>>,
     /// Keeps the context from ending.

@@ -93,19 +93,14 @@ pub enum Read {
     More,
 }
 
-/// A connection after its handshake.
+/// A connection after its handshake. In this order in memory: what each message needs is close together.
+#[repr(C, align(64))]
 pub struct Engine {
     fd: OwnedFd,
+    /// Messages that were written since this was last reset.
+    pub sent: u32,
     speech: Speech,
     version: Version,
-    limit: Limit,
-    /// What is to be written before the pipe's next frame: commands, and what was encoded.
-    out: Vec<u8>,
-    out_at: usize,
-    /// For translated speech: what was read and not decoded yet. No more than [`SCRATCH`], or the
-    /// beginning of a frame that is longer, and nothing behind it.
-    coded: Vec<u8>,
-    bodies: Bodies,
     /// In the midst of a message from the peer.
     inside: bool,
     /// For REQ: what of a reply is there.
@@ -114,10 +109,16 @@ pub struct Engine {
     streaming: bool,
     /// Bytes came since this was last asked for.
     heard: bool,
-    /// Messages that were written since this was last reset.
-    pub sent: u32,
     /// The time to live that the peer's last PING gave, in tenths of a second.
     ttl: Option<u16>,
+    limit: Limit,
+    /// What is to be written before the pipe's next frame: commands, and what was encoded.
+    out_at: usize,
+    out: Vec<u8>,
+    bodies: Bodies,
+    /// For translated speech: what was read and not decoded yet. No more than [`SCRATCH`], or the
+    /// beginning of a frame that is longer, and nothing behind it.
+    coded: Vec<u8>,
 }
 
 impl AsFd for Engine {
@@ -170,6 +171,11 @@ impl Engine {
     /// Whether the peer has said anything since this was last asked.
     pub fn take_heard(&mut self) -> bool {
         std::mem::take(&mut self.heard)
+    }
+
+    /// Whether a PING has come that says how long to wait for traffic.
+    pub fn has_ttl(&self) -> bool {
+        self.ttl.is_some()
     }
 
     /// What the peer's last PING said of how long to wait for traffic, in tenths of a second.

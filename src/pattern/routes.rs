@@ -1,6 +1,6 @@
 //! The routing ids of peers: which pipe has which, and which are made up here.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Pipes,
@@ -14,9 +14,9 @@ use crate::{
 
 /// The pipes of ROUTER, REP and STREAM by routing id.
 pub struct Routes {
-    pipes: HashMap<Box<[u8]>, PipeId, Keys>,
+    pipes: HashMap<Arc<[u8]>, PipeId, Keys>,
     /// The routing id of each pipe that has one, by slot.
-    ids: Vec<Box<[u8]>>,
+    ids: Vec<Arc<[u8]>>,
     /// What the next pipe that is attached locally is called, if not empty.
     connect_id: Vec<u8>,
     /// What the next id is made up from.
@@ -72,10 +72,11 @@ impl Routes {
     pub fn set(&mut self, id: PipeId, routing_id: &[u8]) {
         self.remove(id);
         if self.ids.len() <= slot(id) {
-            self.ids.resize_with(slot(id) + 1, Box::default);
+            self.ids.resize_with(slot(id) + 1, Arc::default);
         }
-        self.ids[slot(id)] = routing_id.into();
-        self.pipes.insert(routing_id.into(), id);
+        let routing_id = Arc::<[u8]>::from(routing_id);
+        self.ids[slot(id)] = routing_id.clone();
+        self.pipes.insert(routing_id, id);
     }
 
     /// Forgets a pipe.
@@ -84,7 +85,7 @@ impl Routes {
             && self.pipes.get(routing_id) == Some(&id)
         {
             self.pipes.remove(routing_id);
-            *routing_id = Box::default();
+            *routing_id = Arc::default();
         }
     }
 

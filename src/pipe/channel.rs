@@ -25,7 +25,7 @@ struct Flow {
     /// The high-water mark: so many messages may be under way; zero: any number.
     limit: AtomicU32,
     /// For [`Depth::Last`]: the message.
-    latest: Option<Latest>,
+    latest: Option<Box<Latest>>,
 }
 
 impl Flow {
@@ -46,7 +46,7 @@ pub struct Tx {
     /// [`Depth::Last`].
     conflates: bool,
     /// Messages that nobody shares are passed by reference from this size on (bytes).
-    reference_min: usize,
+    reference_min: u32,
 }
 
 /// The reading end of one direction.
@@ -56,9 +56,8 @@ pub struct Rx {
     read: u64,
     /// What of `read` the writer has been told.
     returned: u64,
-    /// [`Depth::Last`], and the message if it was only looked at.
-    conflates: bool,
-    seen: Option<Message>,
+    /// For [`Depth::Last`]: the message if it was only looked at.
+    seen: Option<Box<Option<Message>>>,
 }
 
 /// One direction of a pipe.
@@ -71,7 +70,7 @@ pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
     let flow = Arc::new(Flow {
         credit: Gauge::new(),
         limit: AtomicU32::new(limit),
-        latest: conflates.then(Latest::default),
+        latest: conflates.then(Box::default),
     });
     (
         Tx {
@@ -80,15 +79,14 @@ pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
             written: 0,
             done: 0,
             conflates,
-            reference_min: REFERENCE_MIN,
+            reference_min: REFERENCE_MIN as u32,
         },
         Rx {
             queue: reader,
             flow,
             read: 0,
             returned: 0,
-            conflates,
-            seen: None,
+            seen: conflates.then(Box::default),
         },
     )
 }
@@ -207,7 +205,7 @@ impl Tx {
         let least = match part {
             Source::Message(message) if message.is_shared() => SHARED_MIN,
             Source::Copy(_) => 0,
-            Source::Message(_) => self.reference_min,
+            Source::Message(_) => self.reference_min as usize,
             Source::Bytes(_) => REFERENCE_MIN,
         };
         if part.bytes().len() >= least {
@@ -224,7 +222,7 @@ impl Tx {
 
     /// The reader takes messages as they are, so that it pays to pass them by reference sooner.
     pub(super) fn prefer_references(&mut self) {
-        self.reference_min = MESSAGE_MIN;
+        self.reference_min = MESSAGE_MIN as u32;
     }
 
     /// Writes a message in place of the one before.
@@ -281,11 +279,16 @@ impl Tx {
 }
 
 impl Rx {
+    #[inline(always)]
+    fn conflates(&self) -> bool {
+        self.seen.is_some()
+    }
+
     /// The next record if it is a frame in the pipe, as most are. None if it isn't, or if there
     /// is none. The caller then looks at [`Rx::credit`].
     #[inline(always)]
     pub fn read_frame(&mut self) -> Option<(Flags, &[u8])> {
-        if self.conflates {
+        if self.conflates() {
             return None;
         }
         let (flags, body) = self.queue.read_frame()?;
@@ -297,7 +300,7 @@ impl Rx {
     /// [passed](Rx::pass_short).
     #[inline(always)]
     pub fn peek_short(&mut self) -> Option<&[u8]> {
-        match self.conflates {
+        match self.conflates() {
             true => None,
             false => self.queue.peek_short(),
         }
@@ -314,7 +317,7 @@ impl Rx {
     /// caller then looks at [`Rx::credit`].
     #[inline(always)]
     pub fn read_reference(&mut self) -> Option<(Flags, Outside, usize)> {
-        if self.conflates {
+        if self.conflates() {
             return None;
         }
         let (flags, message, size) = self.queue.read_reference()?;
@@ -324,7 +327,7 @@ impl Rx {
 
     /// The next record. The caller then looks at [`Rx::credit`].
     pub fn read(&mut self) -> Option<Record<'_>> {
-        if self.conflates {
+        if self.conflates() {
             return self.read_latest();
         }
         let record = self.queue.read()?;
@@ -341,7 +344,8 @@ impl Rx {
         let latest = self.flow.latest.as_ref()?;
         match self.queue.read()? {
             Record::Frame(Flags(0), _) => {
-                let message = self.seen.take().unwrap_or_else(|| latest.take());
+                let seen = self.seen.as_mut().and_then(|seen| seen.take());
+                let message = seen.unwrap_or_else(|| latest.take());
                 Some(Record::Message(Flags(0), message))
             }
             record => Some(record),
@@ -351,7 +355,7 @@ impl Rx {
     /// The next record with its body, which for the peer's record is empty.
     #[inline]
     pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
-        if self.conflates {
+        if self.conflates() {
             return self.peek_latest();
         }
         self.queue.peek_body()
@@ -364,7 +368,7 @@ impl Rx {
             return self.queue.peek_body();
         }
         let latest = self.flow.latest.as_ref()?;
-        let message = self.seen.get_or_insert_with(|| latest.take());
+        let message = self.seen.as_mut()?.get_or_insert_with(|| latest.take());
         Some((flags, message.bytes()))
     }
 

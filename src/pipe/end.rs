@@ -35,26 +35,16 @@ enum Cork {
     Full,
 }
 
-/// A socket's end of a pipe.
+/// A socket's end of a pipe. In this order in memory: what each message needs is close together.
+#[repr(C, align(64))]
 pub struct End {
     ends: Ends,
     far: Arc<dyn Far>,
-    door: Arc<Door>,
     /// The peer that what is read comes from, and what is told of it with each message.
     pub peer: Arc<Peer>,
     metadata: Stock,
     /// When the writer delivers by itself what it writes.
     pub haste: Haste,
-    /// For inproc: the far socket's high-water marks, for sending and for receiving.
-    far_limits: Option<(i32, i32)>,
-    /// For an accepted connection: the listener's name, the very one.
-    pub origin: Option<Arc<str>>,
-    /// Whether this side has made the connection, rather than the other.
-    pub is_local: bool,
-    /// Whether the peer can't tell what it subscribes to, and wants everything.
-    pub wants_everything: bool,
-    /// How long what was written is to be delivered after the end is closed.
-    pub linger: Option<Duration>,
     far_closed: bool,
     left: bool,
     corked: Cork,
@@ -65,6 +55,17 @@ pub struct End {
     writing: bool,
     /// Whether the pattern drops what there is no room for.
     pub lossy: bool,
+    /// Whether this side has made the connection, rather than the other.
+    pub is_local: bool,
+    /// Whether the peer can't tell what it subscribes to, and wants everything.
+    pub wants_everything: bool,
+    door: Arc<Door>,
+    /// For inproc: the far socket's high-water marks, for sending and for receiving.
+    far_limits: Option<(i32, i32)>,
+    /// For an accepted connection: the listener's name, the very one.
+    pub origin: Option<Arc<str>>,
+    /// How long what was written is to be delivered after the end is closed.
+    pub linger: Option<Duration>,
     /// When it was last looked for room, at which of the socket's looks around, and whether the
     /// pipe was called full since.
     looked: Instant,

@@ -5,7 +5,7 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicPtr, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -37,8 +37,14 @@ pub const MESSAGE_MIN: usize = 2048;
 ///
 /// The writer sets `first` once, before it publishes anything. Segments travel: from the writer,
 /// by publishing what is in them, to the reader, and by `spare` back.
+///
+/// In this order in memory: what each message needs is close together.
+#[repr(C)]
 pub struct Shared {
     pub(super) bytes: Gauge,
+    /// Where the last segment that was gone on from ends, in bytes since the beginning: a reader that is further on needs not
+    /// look at the head of its segment. Written before what follows is published.
+    pub(super) sealed: AtomicU64,
     pub(super) first: AtomicPtr<Segment>,
     spare: AtomicPtr<Segment>,
     /// Where the reader stopped: segment, offset and bytes since the beginning. Written when the
@@ -58,6 +64,7 @@ unsafe impl Sync for Shared {}
 pub fn queue() -> (Writer, Reader) {
     let shared = Arc::new(Shared {
         bytes: Gauge::new(),
+        sealed: AtomicU64::new(0),
         first: AtomicPtr::new(ptr::null_mut()),
         spare: AtomicPtr::new(ptr::null_mut()),
         unread: Cell::new((None, 0, 0)),

@@ -5,7 +5,10 @@
 //! out ([`Reader::sent`]); a message stays in the queue until its last byte did, so that a lost
 //! connection leaves it for the next one.
 
-use std::{slice, sync::Arc};
+use std::{
+    slice,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
     queue::Shared,
@@ -134,6 +137,11 @@ impl Reader {
     fn refill(&mut self) -> bool {
         self.limit = self.shared.bytes.count();
         while self.limit > self.at.total {
+            let left = usize::try_from(self.limit - self.at.total).unwrap_or(usize::MAX);
+            if self.shared.sealed.load(Ordering::Relaxed) < self.at.total {
+                self.run = left;
+                return true;
+            }
             let Some(segment) = self.at.segment else {
                 self.at.segment = self.shared.first();
                 self.mark.segment = self.at.segment;
@@ -146,8 +154,7 @@ impl Reader {
                 (self.at.segment, self.at.offset) = (head.next(), 0);
                 continue;
             }
-            self.run = usize::try_from(self.limit - self.at.total).unwrap_or(usize::MAX);
-            self.run = self.run.min(end - self.at.offset);
+            self.run = left.min(end - self.at.offset);
             return true;
         }
         false

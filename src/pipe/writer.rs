@@ -102,6 +102,8 @@ impl Writer {
         unsafe {
             match self.segment {
                 Some(segment) => {
+                    let end = self.shared.bytes.count() + self.unpublished;
+                    self.shared.sealed.store(end, Ordering::Relaxed);
                     let from = Segment::at(segment, self.accepted);
                     ptr::copy_nonoverlapping(from, Segment::at(next, 0), staged);
                     segment.as_ref().seal(self.accepted, next);

@@ -54,6 +54,7 @@ const SEATS: usize = if cfg!(loom) {
 };
 
 /// A mutual exclusion lock around some content.
+#[repr(C)]
 pub struct Biased<T> {
     /// The thread that the lock is biased towards, times [`SEATS`], and its seat; zero: none.
     favourite: AtomicUsize,
@@ -61,11 +62,12 @@ pub struct Biased<T> {
     seats: [AtomicBool; SEATS],
     /// A thread has panicked inside.
     poisoned: AtomicBool,
-    history: Mutex<History>,
     content: UnsafeCell<T>,
+    history: Mutex<History>,
 }
 
 /// Who has taken the mutex lately.
+#[repr(C)]
 struct History {
     last: usize,
     streak: u32,

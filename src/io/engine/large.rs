@@ -32,16 +32,17 @@ pub(super) struct Large {
 
 /// The large bodies of a connection.
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Bodies {
-    /// The one that is coming.
-    pub(super) current: Option<Large>,
+    /// How many bytes of frames were accepted since the last such body, or since the message began.
+    pub(super) before: usize,
     /// What such a body's size was last time; zero if something else came since. The next one is
     /// often as large: then it is read straight to where it stays, together with its header.
     expected: usize,
     /// How many bytes came before it in its message, with its header: REQ and REP have an empty frame there.
     lead: usize,
-    /// How many bytes of frames were accepted since the last such body, or since the message began.
-    pub(super) before: usize,
+    /// The one that is coming.
+    pub(super) current: Option<Large>,
     /// The beginning of a body that was read so, and how much of it is there.
     early: Option<(Message, usize)>,
 }

@@ -104,7 +104,7 @@ impl State {
         let Origin::Connect(Endpoint::Tcp(peer)) = &self.origin else {
             return self.connected(session, reactor, fd);
         };
-        self.phase = Phase::Tunnelling(Tunnel::new(fd, peer, &self.options));
+        self.phase = Phase::Tunnelling(Box::new(Tunnel::new(fd, peer, &self.options)));
         self.limit_handshake(session, reactor);
         self.go_on_tunnelling(session, reactor);
     }

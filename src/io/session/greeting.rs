@@ -30,7 +30,7 @@ impl State {
             zap: None,
             refused: false,
         };
-        self.phase = Phase::Greeting(greeting);
+        self.phase = Phase::Greeting(Box::new(greeting));
         self.go_on_greeting(session, reactor);
     }
 

@@ -76,8 +76,8 @@ enum Phase {
     Rest,
     Connecting(OwnedFd),
     /// A proxy is asked for the connection.
-    Tunnelling(Tunnel),
-    Greeting(Greeting),
+    Tunnelling(Box<Tunnel>),
+    Greeting(Box<Greeting>),
     Steady(Box<Engine>),
     Over,
 }
@@ -115,16 +115,12 @@ pub enum Alarm {
     Silent,
 }
 
+/// In this order in memory: first what each message needs, close together, as it is a good part of what a request among
+/// thousands of connections takes to fetch that.
+#[repr(C)]
 struct State {
-    owner: Option<Owner>,
-    options: Arc<Options>,
-    origin: Origin,
-    /// The endpoint, as monitors are told.
-    name: Arc<str>,
     phase: Phase,
-    ends: Option<Ends>,
-    door: Arc<Door>,
-    token: Option<usize>,
+    failed: Option<Error>,
     /// For what the poller watches the descriptor, if it does.
     interest: Option<Interest>,
     /// The descriptor takes no more for now.
@@ -135,13 +131,23 @@ struct State {
     stalled: bool,
     /// Reading has stopped in the midst of it.
     unread: bool,
-    loan: Loan,
-    /// In full swing the duty to write is kept although all is written.
-    swing: Swing,
-    failed: Option<Error>,
     socket_closed: bool,
     /// One side has broken the protocol, or not let the other in.
     refused: bool,
+    /// Whether the peer was heard since something was last written at once, and when that was.
+    heard: bool,
+    written: Option<Instant>,
+    /// In full swing the duty to write is kept although all is written.
+    swing: Swing,
+    ends: Option<Ends>,
+    door: Arc<Door>,
+    loan: Loan,
+    token: Option<usize>,
+    owner: Option<Owner>,
+    options: Arc<Options>,
+    origin: Origin,
+    /// The endpoint, as monitors are told.
+    name: Arc<str>,
     /// The interval before the last attempt to connect, in milliseconds; -1: none.
     interval: c_int,
     step_alarm: Option<TimerId>,
@@ -150,10 +156,6 @@ struct State {
     ping_alarm: Option<TimerId>,
     pong_alarm: Option<TimerId>,
     silent_alarm: Option<TimerId>,
-    ttl: Option<Duration>,
-    /// When something was last written at once, and whether the peer was heard since.
-    written: Option<Instant>,
-    heard: bool,
 }
 
 /// The descriptor is lent to threads that wait, which watch it themselves.
@@ -162,15 +164,16 @@ struct State {
 /// again and again keeps the loan in between. While it does, an alarm of the I/O thread's looks
 /// now and then whether it still uses it, and otherwise takes it back.
 #[derive(Default)]
+#[repr(C)]
 struct Loan {
     /// So many threads wait on the descriptor.
     waiting: u32,
-    /// So many times in a row it was asked for again soon, and came back before the alarm.
-    streak: u32,
     /// It is kept when nobody waits.
     kept: bool,
     /// It was used since the alarm was set.
     used: bool,
+    /// So many times in a row it was asked for again soon, and came back before the alarm.
+    streak: u32,
     alarm: Option<TimerId>,
     lent: Option<Instant>,
     returned: Option<Instant>,
@@ -190,11 +193,12 @@ impl Loan {
 }
 
 /// A connection's end of a pipe.
+#[repr(C)]
 pub struct Session {
-    io: Arc<Io>,
-    me: Weak<Session>,
     /// The I/O thread was told to look after it, and hasn't yet.
     woken: AtomicBool,
+    io: Arc<Io>,
+    me: Weak<Session>,
     state: Mutex<State>,
 }
 
@@ -234,7 +238,6 @@ impl Session {
             ping_alarm: None,
             pong_alarm: None,
             silent_alarm: None,
-            ttl: None,
             written: None,
             heard: true,
         };

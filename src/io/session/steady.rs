@@ -74,8 +74,7 @@ impl State {
                 session.wake();
             }
         }
-        if let Some(ttl) = engine.take_ttl() {
-            self.ttl = Some(Duration::from_millis(u64::from(ttl) * 100));
+        if engine.has_ttl() {
             session.wake();
         }
         if engine.has_out() && !self.blocked {
@@ -94,12 +93,11 @@ impl State {
         if self.swing.is_full() && !self.blocked && self.flush_alarm.is_none() {
             self.flush_alarm = Some(reactor.set_alarm(session.clone(), Alarm::Flush, HOLD));
         }
-        if let Some(ttl) = self.ttl.take()
-            && !ttl.is_zero()
+        if let Phase::Steady(engine) = &mut self.phase
+            && let Some(ttl @ 1..) = engine.take_ttl()
         {
-            if let Phase::Steady(engine) = &mut self.phase {
-                engine.take_heard();
-            }
+            engine.take_heard();
+            let ttl = Duration::from_millis(u64::from(ttl) * 100);
             let id = reactor.set_alarm(session.clone(), Alarm::Silent, ttl);
             let old = self.silent_alarm.replace(id);
             reactor.cancel_alarm(old);
@@ -140,6 +138,9 @@ impl State {
     }
 
     pub(super) fn set_interest(&mut self, session: &Session, wanted: Interest) {
+        if self.interest == Some(wanted) {
+            return;
+        }
         let fd = match &self.phase {
             Phase::Connecting(fd) => fd.as_fd(),
             Phase::Tunnelling(tunnel) => tunnel.fd().as_fd(),
@@ -150,7 +151,6 @@ impl State {
         let Some(token) = self.token else { return };
         let poller = &session.io.poller;
         let watched = match self.interest {
-            Some(interest) if interest == wanted => return,
             Some(_) => poller.rewatch(fd, token, wanted),
             None => poller.watch(fd, token, wanted),
         };

@@ -16,9 +16,10 @@ const MANY: u32 = 16;
 const PACE: Duration = Duration::from_micros(3);
 
 /// What is known of a sender.
+#[repr(C)]
 pub struct Swing {
-    looked: Instant,
     full: bool,
+    looked: Instant,
 }
 
 impl Swing {
