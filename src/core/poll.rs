@@ -105,7 +105,7 @@ fn borrow(items: &[Item]) -> Result<Loans> {
     let mut loans = Loans::default();
     if items.iter().filter_map(Item::socket).count() <= LOANS_MAX {
         for handle in items.iter().filter_map(Item::socket) {
-            loans.add(&*handle.lock()?);
+            loans.add(&*handle.lock()?, true);
         }
     }
     Ok(loans)

@@ -139,10 +139,11 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
                 };
             }
         }
-        loans.renew(&socket);
+        loans.renew(&socket, false);
         if goes_on(&mut socket, began) {
             continue;
         }
+        loans.renew(&socket, true);
         socket = Waiter::wait(socket, &mut loans, deadline)?;
         is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
     }
@@ -259,10 +260,11 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
                 continue;
             }
             // Only now: what has come already needs no loan.
-            loans.renew(&socket);
+            loans.renew(&socket, false);
             if goes_on(&mut socket, began) {
                 continue;
             }
+            loans.renew(&socket, true);
             result = receive_now(&mut socket, sink, false);
         }
         if result != Err(Error::EAGAIN) || is_over {
@@ -316,20 +318,20 @@ pub struct Loans {
 
 impl Loans {
     /// Borrows the descriptors of a socket's connections, if they are few.
-    pub fn add(&mut self, socket: &Socket) {
+    pub fn add(&mut self, socket: &Socket, sleeps: bool) {
         if socket.pipes().are_few() {
             let fars = socket.pipes().iter().map(|(_, end)| end.far());
             self.lent
-                .extend(fars.filter_map(|far| Some((far.clone(), far.lend()?))));
+                .extend(fars.filter_map(|far| Some((far.clone(), far.lend(sleeps)?))));
         }
     }
 
     /// Borrows those of this one socket, unless that was done since the last sleep.
-    fn renew(&mut self, socket: &Socket) {
+    fn renew(&mut self, socket: &Socket, sleeps: bool) {
         if self.lent.is_empty() || self.used {
             // The old ones are given back when the new ones are there: meanwhile nobody else is to watch.
             let mut loans = Loans::default();
-            loans.add(socket);
+            loans.add(socket, sleeps);
             *self = loans;
         }
     }

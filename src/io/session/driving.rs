@@ -77,7 +77,7 @@ impl Far for Session {
         missing
     }
 
-    fn lend(&self) -> Option<RawFd> {
+    fn lend(&self, sleeps: bool) -> Option<RawFd> {
         // Who is about to wait can wait for the lock: a loan that was kept must not be left to
         // nobody.
         let mut state = self.state();
@@ -93,6 +93,10 @@ impl Far for Session {
         let soon = loan
             .returned
             .is_some_and(|returned| now - returned < Loan::SOON);
+        if !soon && !sleeps && !loan.is_out() {
+            loan.returned = Some(now);
+            return None;
+        }
         loan.lent = Some(now);
         loan.streak = if soon {
             loan.streak.saturating_add(1)
