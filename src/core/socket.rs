@@ -32,10 +32,9 @@ use crate::{
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
-/// than at once from the sender's thread; ..
+/// than at once from the sender's thread. But answers don't: there is one for each connection, and else the I/O thread, which
+/// reads all the requests, would have to write all of these, too.
 const EAGER_MAX: usize = 4;
-/// .. and with more than this, so do answers.
-const ANSWER_MAX: usize = 64;
 
 /// What an endpoint has become.
 enum Link {
@@ -229,6 +228,10 @@ impl Socket {
         if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
+        let haste = self.haste();
+        if let Some(end) = self.pipes.get_mut(id) {
+            end.haste = haste;
+        }
         self.count_pipes();
         id
     }
@@ -246,17 +249,20 @@ impl Socket {
         self.inbound.lay(only.filter(|_| into).map(slot));
     }
 
-    /// Lets the pipes know when to be written to at once, which is a matter of how many they are.
-    fn tell_haste(&mut self) {
-        let pipes = self.pipes.len();
-        let haste = match self.options.socket_type {
-            _ if pipes <= EAGER_MAX => Haste::Few(pipes as u32),
+    /// When the pipes are to be written to at once, which is a matter of how many they are.
+    fn haste(&self) -> Haste {
+        match (self.options.socket_type, self.pipes.len()) {
+            (_, pipes @ ..=EAGER_MAX) => Haste::Few(pipes as u32),
             // Who is answered may well be waiting.
-            SocketType::Router | SocketType::Rep if pipes <= ANSWER_MAX => Haste::Answers,
+            (SocketType::Router | SocketType::Rep, _) => Haste::Answers,
             _ => Haste::None,
-        };
-        // With more, all have been told.
-        if pipes <= ANSWER_MAX + 1 {
+        }
+    }
+
+    /// Lets the pipes know. With more of them, all but a new one have been told.
+    fn tell_haste(&mut self) {
+        let haste = self.haste();
+        if self.pipes.len() <= EAGER_MAX + 1 {
             self.pipes.iter_mut().for_each(|(_, end)| end.haste = haste);
         }
     }

@@ -317,7 +317,7 @@ pub struct Loans {
 }
 
 impl Loans {
-    /// Borrows the descriptors of a socket's connections, if they are few.
+    /// Borrows the descriptors of a socket's connections, if they are few, for a thread that sleeps, or may do so.
     pub fn add(&mut self, socket: &Socket, sleeps: bool) {
         if socket.pipes().are_few() {
             let fars = socket.pipes().iter().map(|(_, end)| end.far());
@@ -328,7 +328,7 @@ impl Loans {
 
     /// Borrows those of this one socket, unless that was done since the last sleep.
     fn renew(&mut self, socket: &Socket, sleeps: bool) {
-        if self.lent.is_empty() || self.used {
+        if self.used || self.lent.len() < socket.pipes().len() {
             // The old ones are given back when the new ones are there: meanwhile nobody else is to watch.
             let mut loans = Loans::default();
             loans.add(socket, sleeps);

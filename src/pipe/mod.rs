@@ -73,8 +73,8 @@ pub trait Far: Send + Sync {
         0
     }
     /// Lends the descriptor to a thread that is about to wait, which watches it for input and
-    /// drives this end when there is some, until it gives it back. To a thread that only tries again for now (`sleeps` is
-    /// false) that isn't worth it, unless it does so often.
+    /// drives this end when there is some, until it gives it back. A thread that doesn't sleep, but tries again for now, is
+    /// lent it only if it has asked a moment ago.
     fn lend(&self, _sleeps: bool) -> Option<RawFd> {
         None
     }

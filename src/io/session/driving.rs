@@ -90,11 +90,9 @@ impl Far for Session {
         let fd = engine.fd();
         let now = Instant::now();
         let loan = &mut state.loan;
-        let soon = loan
-            .returned
-            .is_some_and(|returned| now - returned < Loan::SOON);
+        let soon = loan.wanted.is_some_and(|wanted| now - wanted < Loan::SOON);
         if !soon && !sleeps && !loan.is_out() {
-            loan.returned = Some(now);
+            loan.wanted = Some(now);
             return None;
         }
         loan.lent = Some(now);
@@ -113,7 +111,7 @@ impl Far for Session {
         let loan = &mut state.loan;
         loan.waiting = loan.waiting.saturating_sub(1);
         let now = Instant::now();
-        loan.returned = Some(now);
+        loan.wanted = Some(now);
         if loan.lent.is_some_and(|lent| now - lent > Loan::PERIOD) {
             loan.streak = 0;
         }

@@ -176,7 +176,8 @@ struct Loan {
     streak: u32,
     alarm: Option<TimerId>,
     lent: Option<Instant>,
-    returned: Option<Instant>,
+    /// When it was last given back, or asked for in vain.
+    wanted: Option<Instant>,
 }
 
 impl Loan {
