@@ -36,7 +36,7 @@ enum Cork {
 }
 
 /// A socket's end of a pipe. In this order in memory: what each message needs is close together.
-#[repr(C, align(64))]
+#[repr(C)]
 pub struct End {
     ends: Ends,
     far: Arc<dyn Far>,
