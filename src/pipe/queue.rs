@@ -42,8 +42,8 @@ pub const MESSAGE_MIN: usize = 2048;
 #[repr(C)]
 pub struct Shared {
     pub(super) bytes: Gauge,
-    /// Where the last segment that was gone on from ends, in bytes since the beginning: a reader that is further on needs not
-    /// look at the head of its segment. Written before what follows is published.
+    /// Where the last segment that was sealed ends, in bytes since the beginning; or further on, if the writer has rolled back
+    /// since. A reader beyond that need not look at the head of its segment. Written before what follows is published.
     pub(super) sealed: AtomicU64,
     pub(super) first: AtomicPtr<Segment>,
     spare: AtomicPtr<Segment>,
