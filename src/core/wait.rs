@@ -317,23 +317,27 @@ pub struct Loans {
 }
 
 impl Loans {
-    /// Borrows the descriptors of a socket's connections, if they are few, for a thread that sleeps, or may do so.
+    /// Borrows the descriptors of a socket's connections, if they are few, that aren't borrowed yet: for a thread that
+    /// sleeps, or may do so.
     pub fn add(&mut self, socket: &Socket, sleeps: bool) {
-        if socket.pipes().are_few() {
-            let fars = socket.pipes().iter().map(|(_, end)| end.far());
-            self.lent
-                .extend(fars.filter_map(|far| Some((far.clone(), far.lend(sleeps)?))));
+        if !socket.pipes().are_few() {
+            return;
+        }
+        for (_, end) in socket.pipes().iter() {
+            let far = end.far();
+            if !self.lent.iter().any(|(lent, _)| Arc::ptr_eq(lent, far))
+                && let Some(fd) = far.lend(sleeps)
+            {
+                self.lent.push((far.clone(), fd));
+            }
         }
     }
 
-    /// Borrows those of this one socket, unless that was done since the last sleep.
+    /// Borrows those of this one socket that weren't borrowed since the last sleep.
     fn renew(&mut self, socket: &Socket, sleeps: bool) {
-        if self.used || self.lent.len() < socket.pipes().len() {
-            // The old ones are given back when the new ones are there: meanwhile nobody else is to watch.
-            let mut loans = Loans::default();
-            loans.add(socket, sleeps);
-            *self = loans;
-        }
+        // The old ones are given back when the new ones are there: meanwhile nobody else is to watch.
+        let _old = self.used.then(|| std::mem::take(self));
+        self.add(socket, sleeps);
     }
 
     /// Whether the thread has slept on them.
