@@ -228,17 +228,13 @@ impl Socket {
         if closed {
             self.pattern.closed(&mut self.pipes, id);
         }
-        let haste = self.haste();
-        if let Some(end) = self.pipes.get_mut(id) {
-            end.haste = haste;
-        }
-        self.count_pipes();
+        self.count_pipes(Some(id));
         id
     }
 
-    /// Has all know that depends on how many pipes there are.
-    fn count_pipes(&mut self) {
-        self.tell_haste();
+    /// Has all know that depends on how many pipes there are, of which one may be new.
+    fn count_pipes(&mut self, new: Option<PipeId>) {
+        self.tell_haste(new);
         self.lay_lanes();
     }
 
@@ -249,21 +245,20 @@ impl Socket {
         self.inbound.lay(only.filter(|_| into).map(slot));
     }
 
-    /// When the pipes are to be written to at once, which is a matter of how many they are.
-    fn haste(&self) -> Haste {
-        match (self.options.socket_type, self.pipes.len()) {
-            (_, pipes @ ..=EAGER_MAX) => Haste::Few(pipes as u32),
+    /// Lets the pipes know when to be written to at once, which is a matter of how many they are.
+    fn tell_haste(&mut self, new: Option<PipeId>) {
+        let pipes = self.pipes.len();
+        let haste = match self.options.socket_type {
+            _ if pipes <= EAGER_MAX => Haste::Few(pipes as u32),
             // Who is answered may well be waiting.
-            (SocketType::Router | SocketType::Rep, _) => Haste::Answers,
+            SocketType::Router | SocketType::Rep => Haste::Answers,
             _ => Haste::None,
-        }
-    }
-
-    /// Lets the pipes know. With more of them, all but a new one have been told.
-    fn tell_haste(&mut self) {
-        let haste = self.haste();
-        if self.pipes.len() <= EAGER_MAX + 1 {
+        };
+        if pipes <= EAGER_MAX + 1 {
             self.pipes.iter_mut().for_each(|(_, end)| end.haste = haste);
+        } else if let Some(end) = new.and_then(|id| self.pipes.get_mut(id)) {
+            // The others have been told.
+            end.haste = haste;
         }
     }
 
@@ -295,7 +290,7 @@ impl Socket {
         let end = self.pipes.remove(id);
         self.links
             .retain(|(_, link)| !matches!(link, Link::Inproc(pipe) if *pipe == id));
-        self.count_pipes();
+        self.count_pipes(None);
         end
     }
 
