@@ -105,8 +105,8 @@ pub struct Engine {
     inside: bool,
     /// For REQ: what of a reply is there.
     reply: Option<Reply>,
-    /// Reads are large: worth a segment of their own.
-    streaming: bool,
+    /// How much the last read has brought (bytes).
+    came: u32,
     /// Bytes came since this was last asked for.
     heard: bool,
     /// The time to live that the peer's last PING gave, in tenths of a second.
@@ -141,7 +141,7 @@ impl Engine {
             bodies: Bodies::default(),
             inside: false,
             reply: None,
-            streaming: false,
+            came: 0,
             heard: false,
             sent: 0,
             ttl: None,
@@ -239,7 +239,7 @@ impl Engine {
                     (Moved::End, _) => return Err(Error::EPIPE),
                 };
             self.heard = true;
-            self.streaming = bytes >= SCRATCH / 4;
+            self.came = u32::try_from(bytes).unwrap_or(u32::MAX);
             if bytes < wanted {
                 return Ok(if self.parse(tx)? {
                     Read::All
@@ -253,6 +253,11 @@ impl Engine {
         } else {
             Read::Stalled
         })
+    }
+
+    /// Whether reads are large: worth a segment of their own.
+    fn is_streaming(&self) -> bool {
+        self.came as usize >= SCRATCH / 4
     }
 
     /// Accepts the whole frames among what is staged. False if the pipe is full.
@@ -293,7 +298,7 @@ impl Engine {
                     self.begin_large(tx, &header)?;
                     continue;
                 }
-                if !self.streaming {
+                if !self.is_streaming() {
                     // What is missing is to come right behind it.
                     tx.queue().room(size - here)?;
                 }

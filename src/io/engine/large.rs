@@ -17,9 +17,11 @@ const EXPECTED_MIN: usize = SCRATCH / 2;
 const EXPECTED_MAX: usize = 4 * 1024 * 1024;
 /// And not if what comes before it in its message, its own header included, is longer than this (bytes).
 const LEAD_MAX: usize = 256;
-/// A read takes so many bytes more than there is room for in the pipe. Once as many come at a time, it gets that room there, at
+/// A read takes so many bytes more than there is room for in the pipe, unless that is enough. Once as many come at a time, it gets that room there, at
 /// least (bytes).
 const STREAM_MIN: usize = SCRATCH / 4;
+/// Less room than this in the pipe is not enough for a small message, however small the last one was (bytes).
+const ROOM_MIN: usize = 64;
 
 /// A body that is read into memory of its own.
 pub(super) struct Large {
@@ -80,18 +82,21 @@ impl Engine {
             pieces[1] = piece(start, lead);
             pieces[2] = piece(message.data(), message.size());
             early = Some(message);
-        } else if self.streaming {
+        } else if self.is_streaming() {
             let (start, room) = match tx.queue().free_room() {
                 (_, ..STREAM_MIN) => tx.queue().room(SCRATCH)?,
                 rest => rest,
             };
             pieces[1] = piece(start, room);
         } else {
-            buffer.clear();
-            buffer.reserve(STREAM_MIN);
             let (start, room) = tx.queue().free_room();
             pieces[1] = piece(start, room);
-            pieces[2] = piece(buffer.as_mut_ptr(), STREAM_MIN);
+            // Unless what comes is sure to fit: a call for one piece is cheaper.
+            if room < ROOM_MIN.max(2 * self.came as usize) {
+                buffer.clear();
+                buffer.reserve(STREAM_MIN);
+                pieces[2] = piece(buffer.as_mut_ptr(), STREAM_MIN);
+            }
         }
         let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
         let has_room = |piece: &libc::iovec| piece.iov_len > 0;
