@@ -155,6 +155,15 @@ pub fn prefetch(at: *const u8) {
     let _ = at;
 }
 
+/// As [`prefetch`], the lines of so many bytes.
+#[inline(always)]
+pub fn prefetch_lines(at: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        prefetch(at.wrapping_add(line));
+    }
+    prefetch(at.wrapping_add(bytes));
+}
+
 /// Which of the numbers have these bits as wanted, a bit for each.
 #[inline]
 pub fn alike(numbers: &[u32; 8], bits: u32, wanted: u32) -> u32 {

@@ -284,6 +284,12 @@ impl Rx {
         self.seen.is_some()
     }
 
+    /// Has the processor fetch what the next record is read from.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.queue.prefetch();
+    }
+
     /// The next record if it is a frame in the pipe, as most are. None if it isn't, or if there
     /// is none. The caller then looks at [`Rx::credit`].
     #[inline(always)]

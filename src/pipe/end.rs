@@ -1,6 +1,8 @@
 //! A socket's end of a pipe: both directions, who is at the far end, and when that is told.
 
 use std::{
+    mem::offset_of,
+    ptr,
     sync::{
         Arc,
         atomic::{Ordering, fence},
@@ -17,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, keep_errno},
+    memory,
     message::{Incoming, MetadataRef, Received, Sink, Source, Stock},
 };
 
@@ -25,6 +28,9 @@ const FILLED: Duration = Duration::from_millis(1);
 
 /// What was caught up with is left alone for so long.
 const CAUGHT_UP: Duration = Duration::from_millis(1);
+
+/// What is fetched of where an answer is written to, as long as its size isn't known (bytes).
+const ANSWER: usize = 32;
 
 /// Whether the far end is told at once of what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -320,6 +326,19 @@ impl End {
     #[inline]
     pub fn prefetch(&self, size: usize) {
         self.ends.tx.prefetch(size);
+    }
+
+    /// Has the processor fetch what each message needs of the end itself.
+    #[inline]
+    pub fn prefetch_itself(&self) {
+        memory::prefetch_lines(ptr::from_ref(self).cast(), offset_of!(End, door));
+    }
+
+    /// .. and what that points to, for the next message and an answer to it.
+    #[inline]
+    pub fn prefetch_turn(&self) {
+        self.ends.rx.prefetch();
+        self.ends.tx.prefetch(ANSWER);
     }
 
     /// Tells the far end that there is something to read.

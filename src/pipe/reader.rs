@@ -6,7 +6,7 @@
 //! connection leaves it for the next one.
 
 use std::{
-    slice,
+    ptr, slice,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -16,6 +16,7 @@ use super::{
     segment::{Link, Segment},
 };
 use crate::{
+    memory,
     message::{Message, Outside, drop_later},
     sync::Backoff,
     zmtp::frame::{self, Limit},
@@ -311,6 +312,16 @@ impl Reader {
                     return Some(Record::Peer(record::take_peer(from)));
                 }
             }
+        }
+    }
+
+    /// Has the processor fetch what the next record is read from.
+    #[inline]
+    pub fn prefetch(&self) {
+        memory::prefetch(ptr::from_ref(&self.shared.bytes).cast());
+        if let Some(segment) = self.at.segment {
+            // SAFETY: alive; the reader is in it, and within its capacity.
+            memory::prefetch(unsafe { Segment::at(segment, self.at.offset) });
         }
     }
 

@@ -138,10 +138,7 @@ impl Writer {
         {
             // SAFETY: alive, and within its capacity.
             let to = unsafe { Segment::at(segment, self.filled) };
-            for line in (0..size).step_by(64) {
-                memory::prefetch(to.wrapping_add(line));
-            }
-            memory::prefetch(to.wrapping_add(size));
+            memory::prefetch_lines(to, size);
         }
     }
 
