@@ -54,9 +54,15 @@ fn a_peer_takes_part_once_it_is_known() {
 #[test]
 fn a_routing_id_is_free_once_its_peer_is_gone() {
     let mut kit = router(|_| {});
-    let a = kit.attach(false, Some("A"));
+    let mut a = kit.attach(false, Some("A"));
+    kit.say(&mut a, &["0"]);
+    assert_eq!(kit.recv(), Ok(parts(&["A", "0"])));
     kit.lose(a);
+    assert!(!kit.can_recv() && kit.pipes.is_empty());
+    // It has the same slot, so that what is known of the last one must not be taken for it.
     let mut again = kit.attach(false, Some("A"));
+    kit.send(&["A", "x"]).unwrap();
+    assert_eq!(kit.heard(&mut again), ["x"]);
     kit.say(&mut again, &["1"]);
     assert_eq!(kit.recv(), Ok(parts(&["A", "1"])));
     kit.send(&["A", "2"]).unwrap();
