@@ -17,8 +17,8 @@ const EXPECTED_MIN: usize = SCRATCH / 2;
 const EXPECTED_MAX: usize = 4 * 1024 * 1024;
 /// And not if what comes before it in its message, its own header included, is longer than this (bytes).
 const LEAD_MAX: usize = 256;
-/// A read takes so many bytes more than there is room for in the pipe, unless that is enough. Once as many come at a time, it gets that room there, at
-/// least (bytes).
+/// A read takes so many bytes more than there is room for in the pipe, unless that is likely enough. Once as many come at a
+/// time, it gets that room there, at least (bytes).
 const STREAM_MIN: usize = SCRATCH / 4;
 /// Less room than this in the pipe is not enough for a small message, however small the last one was (bytes).
 const ROOM_MIN: usize = 64;
@@ -91,7 +91,7 @@ impl Engine {
         } else {
             let (start, room) = tx.queue().free_room();
             pieces[1] = piece(start, room);
-            // Unless what comes is sure to fit: a call for one piece is cheaper.
+            // Where what comes is likely to fit, a call for one piece is cheaper.
             if room < ROOM_MIN.max(2 * self.came as usize) {
                 buffer.clear();
                 buffer.reserve(STREAM_MIN);
