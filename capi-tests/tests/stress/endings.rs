@@ -10,7 +10,7 @@ use capi_tests::{
     process::patience,
 };
 
-use crate::factor;
+use crate::{factor, signals::this_thread};
 
 /// Bodies that are copied, and ones that are passed on by reference.
 const SIZES: [usize; 3] = [5, 300, 20_000];
@@ -146,9 +146,8 @@ fn live_and_end(library: &'static Library) {
 pub fn endings() {
     let library = Library::under_test();
     // A sanitizer has a thread of its own, from when there is another.
-    // SAFETY: has no conditions.
-    let other = thread::spawn(|| unsafe { libc::gettid() }).join();
-    let other = format!("/proc/self/task/{}", other.expect("a thread"));
+    let other = thread::spawn(this_thread).join().expect("a thread");
+    let other = format!("/proc/self/task/{other}");
     while fs::exists(&other).expect("a list") {
         thread::sleep(Duration::from_millis(1));
     }
