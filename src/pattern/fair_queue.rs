@@ -127,11 +127,11 @@ impl FairQueue {
     pub fn recv_routing_id(
         &mut self,
         pipes: &mut Pipes,
-        routes: &Routes,
+        routes: &mut Routes,
         sink: &mut Sink,
     ) -> Result<Received> {
         let from = self.front(pipes).ok_or(Error::EAGAIN)?;
-        let routing_id = routes.id_of(from);
+        let routing_id = routes.announce(from);
         sink.copy(true, routing_id, || pipes.get_mut(from)?.metadata())?;
         self.more = true;
         Ok(Received {

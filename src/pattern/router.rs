@@ -25,8 +25,6 @@ pub struct Router {
     routes: Routes,
     strangers: HashMap<PipeId, Stranger, Keys>,
     inbound: FairQueue,
-    /// Whom the last message came from: mostly who is answered next.
-    asker: Option<PipeId>,
     /// Where the rest of the message goes; nowhere if none.
     target: Option<PipeId>,
     /// The routing id was sent, what follows is the message.
@@ -43,7 +41,6 @@ impl Router {
             routes: Routes::new(),
             strangers: HashMap::default(),
             inbound: FairQueue::default(),
-            asker: None,
             target: None,
             more: false,
             mandatory: false,
@@ -121,9 +118,7 @@ impl Router {
     /// Finds the peer that a message goes to.
     #[inline]
     fn address(&mut self, pipes: &mut Pipes, routing_id: &[u8], mandatory: bool) -> Result<()> {
-        let is_asker = |&id: &PipeId| self.routes.id_of(id) == routing_id;
-        let asker = self.asker.filter(is_asker);
-        self.target = asker.or_else(|| self.routes.find(routing_id));
+        self.target = self.routes.find(routing_id);
         let mut error = Error::EHOSTUNREACH;
         if let Some(end) = self.target.and_then(|id| pipes.get_mut(id)) {
             if end.is_writable() {
@@ -220,8 +215,8 @@ impl Pattern for Router {
         if self.strangers.remove(&id).is_none() {
             self.inbound.detach(pipes, id);
             self.routes.remove(id);
-            for known in [&mut self.asker, &mut self.target] {
-                *known = known.filter(|&known| known != id);
+            if self.target == Some(id) {
+                self.target = None;
             }
         }
     }
@@ -267,9 +262,7 @@ impl Pattern for Router {
 
     fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
         if !self.inbound.is_in_message() {
-            let received = self.inbound.recv_routing_id(pipes, &self.routes, sink)?;
-            self.asker = self.inbound.current();
-            return Ok(received);
+            return self.inbound.recv_routing_id(pipes, &mut self.routes, sink);
         }
         self.inbound.recv(pipes, sink)
     }

@@ -17,6 +17,8 @@ pub struct Routes {
     pipes: HashMap<Arc<[u8]>, PipeId, Keys>,
     /// The routing id of each pipe that has one, by slot.
     ids: Vec<Arc<[u8]>>,
+    /// Whom the last message came from: mostly who is answered next.
+    asker: Option<PipeId>,
     /// What the next pipe that is attached locally is called, if not empty.
     connect_id: Vec<u8>,
     /// What the next id is made up from.
@@ -29,6 +31,7 @@ impl Routes {
         Routes {
             pipes: HashMap::default(),
             ids: Vec::new(),
+            asker: None,
             connect_id: Vec::new(),
             next: random() as u32,
             made_up: None,
@@ -81,6 +84,7 @@ impl Routes {
 
     /// Forgets a pipe.
     pub fn remove(&mut self, id: PipeId) {
+        self.asker = self.asker.filter(|&asker| asker != id);
         if let Some(routing_id) = self.ids.get_mut(slot(id))
             && self.pipes.get(routing_id) == Some(&id)
         {
@@ -92,12 +96,20 @@ impl Routes {
     /// The pipe with a routing id.
     #[inline]
     pub fn find(&self, routing_id: &[u8]) -> Option<PipeId> {
-        self.pipes.get(routing_id).copied()
+        // The table would be cold where peers are many.
+        let asker = self.asker.filter(|&id| self.id_of(id) == routing_id);
+        asker.or_else(|| self.pipes.get(routing_id).copied())
     }
 
-    /// The routing id of a pipe.
+    /// The routing id of the pipe that a message comes from.
     #[inline]
-    pub fn id_of(&self, id: PipeId) -> &[u8] {
+    pub fn announce(&mut self, id: PipeId) -> &[u8] {
+        self.asker = Some(id);
+        self.id_of(id)
+    }
+
+    #[inline]
+    fn id_of(&self, id: PipeId) -> &[u8] {
         self.ids.get(slot(id)).map_or(&[], |id| id)
     }
 

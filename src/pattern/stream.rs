@@ -90,7 +90,7 @@ impl Pattern for Stream {
 
     fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
         if !self.inbound.is_in_message() {
-            return self.inbound.recv_routing_id(pipes, &self.routes, sink);
+            return self.inbound.recv_routing_id(pipes, &mut self.routes, sink);
         }
         self.inbound.recv(pipes, sink)
     }
