@@ -9,6 +9,7 @@ pub mod context;
 pub mod host;
 pub mod inproc;
 mod lane;
+mod lead;
 pub mod monitor;
 mod offers;
 pub mod poll;

@@ -15,6 +15,7 @@ use super::{
     context::Context,
     inproc::{self, Names},
     lane::Lane,
+    lead::Lead,
     monitor::Monitor,
     offers::Offers,
     slot::{Content, Free},
@@ -64,6 +65,7 @@ pub struct Socket {
     pub(super) spin_for_rest: Spin,
     /// Whether it lets others run before it sleeps, if it is the I/O thread that drives its connections.
     pub(super) offers: Offers,
+    lead: Lead,
     context: Arc<Context>,
     number: u64,
     monitor: Arc<Monitor>,
@@ -111,6 +113,7 @@ impl Socket {
             spin: Spin::default(),
             spin_for_rest: Spin::default(),
             offers: Offers::default(),
+            lead: Lead::default(),
             host: None,
             live,
         }
@@ -368,6 +371,18 @@ impl Socket {
             Some(end) => body.len() <= SHORT_MAX && end.send_short(body),
             None => false,
         }
+    }
+
+    /// A part whose size [counts](super::lead::counts) has been sent; `more` parts of its message are to come. Whether the
+    /// caller, who may wait, is to let the connections catch up.
+    #[inline(never)]
+    pub fn is_ahead(&mut self, more: bool, size: usize) -> bool {
+        self.lead.add(size);
+        if more || !self.pipes.are_few() || is_lossy(&self.options) {
+            return false;
+        }
+        let (sent, passed) = self.pipes.progress();
+        self.options.send_timeout != 0 && self.lead.is_long(sent, passed)
     }
 
     /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.

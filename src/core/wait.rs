@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::{
+    lead,
     slot::{Locked, Slot},
     socket::Socket,
     spin::Spin,
@@ -58,9 +59,14 @@ pub fn send(handle: Handle, more: bool, dont_wait: bool, mut part: impl Outgoing
                 part.done();
                 return Ok(());
             }
+            let size = part.bytes().len();
             match socket.send_by_pattern(more, &mut part.source()) {
                 Ok(()) => {
+                    let ahead = lead::counts(size) && !dont_wait && socket.is_ahead(more, size);
                     inside.leave();
+                    if ahead {
+                        lead::nap();
+                    }
                     return Ok(());
                 }
                 Err(error) => failed = error,

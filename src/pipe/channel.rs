@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use super::{
@@ -24,6 +24,8 @@ struct Flow {
     credit: Gauge,
     /// The high-water mark: so many messages may be under way; zero: any number.
     limit: AtomicU32,
+    /// Messages that the reader is done with, as it tells now and then: sooner than by `credit`, but nobody waits on it.
+    passed: AtomicU64,
     /// For [`Depth::Last`]: the message.
     latest: Option<Box<Latest>>,
 }
@@ -70,6 +72,7 @@ pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
     let flow = Arc::new(Flow {
         credit: Gauge::new(),
         limit: AtomicU32::new(limit),
+        passed: AtomicU64::new(0),
         latest: conflates.then(Box::default),
     });
     (
@@ -129,6 +132,11 @@ impl Tx {
     /// How many messages were written so far.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// How many messages were written so far, and how many of these the reader [has told](Rx::tell_progress) to be done with.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.written, self.flow.passed.load(Ordering::Relaxed))
     }
 
     /// The queue, to read into in place. Whole messages are told by [`Tx::end_messages`].
@@ -386,6 +394,11 @@ impl Rx {
     /// Counts messages that were read through the queue.
     pub fn count(&mut self, messages: u64) {
         self.read += messages;
+    }
+
+    /// Tells the writer how many messages were read so far. That costs it something, if it looks at other things there often.
+    pub fn tell_progress(&self) {
+        self.flow.passed.store(self.read, Ordering::Relaxed);
     }
 
     /// The queue, to be gathered from.

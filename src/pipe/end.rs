@@ -253,6 +253,11 @@ impl End {
         true
     }
 
+    /// How many messages were written, and how many of these the far end has said to have passed on.
+    pub fn progress(&self) -> (u64, u64) {
+        self.ends.tx.progress()
+    }
+
     /// Whether a message can be written now, as far as is known without a look at the far end.
     #[inline]
     pub fn has_known_room(&self) -> bool {

@@ -10,6 +10,9 @@ use crate::{
     zmtp::{self, Codec},
 };
 
+/// From so much on, in one go (bytes), the sender is told of progress: it may wait for it.
+const PROGRESS_MIN: usize = 2 * 1024;
+
 impl Engine {
     /// Writes what is in the pipe, as far as the descriptor takes it. The second: the pipe's
     /// writer was out of credit, and is to be told that it has some.
@@ -66,6 +69,9 @@ impl Engine {
                         };
                         let messages = rx.queue().sent(bytes, batch);
                         rx.count(messages);
+                        if bytes >= PROGRESS_MIN {
+                            rx.tell_progress();
+                        }
                         self.count(messages as u32);
                         *credit |= rx.credit();
                         turn += bytes;
@@ -78,6 +84,9 @@ impl Engine {
                             std::mem::swap(&mut self.out, &mut scratch.out);
                         }
                         self.encode(rx);
+                        if self.out.len() >= PROGRESS_MIN {
+                            rx.tell_progress();
+                        }
                         *credit |= rx.credit();
                         turn += self.out.len();
                     }
