@@ -25,7 +25,7 @@ const NAP: Duration = Duration::from_micros(250);
 
 /// When it is judged how fast the connections are, and how many bytes they are to pass on in each nanosecond until then. Long
 /// enough to forgive that they don't get a processor for a moment.
-const JUDGED: Duration = Duration::from_millis(5);
+const JUDGED: Duration = Duration::from_millis(10);
 const FAST: f64 = 0.5;
 
 /// Whether a body of this size counts.
