@@ -10,17 +10,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{error::keep_errno, sync::Backoff};
+use crate::{error::keep_errno, pipe::PROGRESS_MIN, sync::Backoff};
 
-/// Bodies of this size count (bytes): of shorter ones, which share their memory, a thousand are not much; longer ones don't
-/// stay in the caches anyway.
-const LEAST: usize = 2 * 1024;
+/// Bodies up to this size count (bytes), from [`PROGRESS_MIN`] on: of shorter ones, which share their memory, a thousand are
+/// not much; longer ones don't stay in the caches anyway.
 const MOST: usize = WINDOW;
 
 /// Within so many bytes connections are looked after; up to twice as many may wait for them.
 const WINDOW: usize = 2 * 1024 * 1024;
 
-/// How long a nap is, at least. A connection that pays takes a quarter of the window, or more, in that time.
+/// How long a nap is, at least: a fraction of the time in which a fast connection takes the window.
 const NAP: Duration = Duration::from_micros(250);
 
 /// When it is judged how fast the connections are, and how many bytes they are to pass on in each nanosecond until then. Long
@@ -31,7 +30,7 @@ const FAST: f64 = 0.5;
 /// Whether a body of this size counts.
 #[inline]
 pub fn counts(size: usize) -> bool {
-    (LEAST..=MOST).contains(&size)
+    (PROGRESS_MIN..=MOST).contains(&size)
 }
 
 /// Lets the connections catch up.
@@ -52,42 +51,34 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// A body that counts has been sent.
-    pub fn add(&mut self, size: usize) {
+    /// A body that counts has been sent. Whether it is time to look whether the lead [is long](Lead::is_long): how far the
+    /// connections are takes a look at what their threads write to.
+    pub fn add(&mut self, size: usize) -> bool {
         self.bytes += size;
+        self.bytes >= WINDOW
     }
 
     /// Whether to let the connections catch up now: of so many messages `sent` they have `passed` on so many.
     pub fn is_long(&mut self, sent: u64, passed: u64) -> bool {
-        if self.bytes < WINDOW {
-            return false;
-        }
-        if passed >= self.mark {
-            if self.since.is_some() {
-                self.backoff.paid();
-            }
-        } else {
-            match self.since {
-                Some((since, before)) if since.elapsed() > JUDGED => {
-                    let size = self.bytes as f64 / sent.saturating_sub(self.mark).max(1) as f64;
-                    let rate = passed.saturating_sub(before) as f64 * size
-                        / since.elapsed().as_nanos() as f64;
-                    if rate >= FAST {
-                        self.since = Some((Instant::now(), passed));
-                        return true;
-                    }
-                    self.backoff.failed();
-                }
-                Some(_) => return true,
-                None if self.backoff.pass() => {}
-                None => {
-                    self.since = Some((Instant::now(), passed));
-                    return true;
-                }
+        match self.since {
+            Some(_) if passed >= self.mark => self.backoff.paid(),
+            None if passed >= self.mark || self.backoff.pass() => {}
+            Some((since, _)) if since.elapsed() <= JUDGED => return true,
+            Some(before) if !self.are_fast(before, sent, passed) => self.backoff.failed(),
+            _ => {
+                self.since = Some((Instant::now(), passed));
+                return true;
             }
         }
         (self.mark, self.bytes, self.since) = (sent, 0, None);
         false
+    }
+
+    /// Whether the connections, which had passed on so many messages then, have been fast since.
+    fn are_fast(&self, (since, before): (Instant, u64), sent: u64, passed: u64) -> bool {
+        let size = self.bytes as f64 / sent.saturating_sub(self.mark).max(1) as f64;
+        let bytes = passed.saturating_sub(before) as f64 * size;
+        bytes / since.elapsed().as_nanos() as f64 >= FAST
     }
 }
 
@@ -104,8 +95,7 @@ mod tests {
         passed: impl Fn(u64) -> u64,
     ) -> usize {
         sent.filter(|sent| {
-            lead.add(SIZE);
-            let is_long = lead.is_long(*sent, passed(*sent));
+            let is_long = lead.add(SIZE) && lead.is_long(*sent, passed(*sent));
             if is_long {
                 nap();
             }

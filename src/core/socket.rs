@@ -377,12 +377,12 @@ impl Socket {
     /// caller, who may wait, is to let the connections catch up.
     #[inline(never)]
     pub fn is_ahead(&mut self, more: bool, size: usize) -> bool {
-        self.lead.add(size);
-        if more || !self.pipes.are_few() || is_lossy(&self.options) {
+        let may_wait = self.options.send_timeout != 0 && !is_lossy(&self.options);
+        if !may_wait || !self.pipes.are_few() || !self.lead.add(size) || more {
             return false;
         }
         let (sent, passed) = self.pipes.progress();
-        self.options.send_timeout != 0 && self.lead.is_long(sent, passed)
+        self.lead.is_long(sent, passed)
     }
 
     /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.

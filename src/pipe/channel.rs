@@ -18,6 +18,9 @@ use crate::{
     message::{Message, Outside, Source},
 };
 
+/// From so many bytes on in one go, the writer is told of progress.
+pub const PROGRESS_MIN: usize = 2 * 1024;
+
 /// What the two sides of one direction share beside the queue.
 struct Flow {
     /// Messages that the reader is done with; the writer waits on it when the pipe is full.
@@ -396,9 +399,12 @@ impl Rx {
         self.read += messages;
     }
 
-    /// Tells the writer how many messages were read so far. That costs it something, if it looks at other things there often.
-    pub fn tell_progress(&self) {
-        self.flow.passed.store(self.read, Ordering::Relaxed);
+    /// Tells the writer how many messages were read so far, if the last ones are many bytes. Each time costs it something, as
+    /// it looks at what lies beside that for each message.
+    pub fn tell_progress(&self, bytes: usize) {
+        if bytes >= PROGRESS_MIN {
+            self.flow.passed.store(self.read, Ordering::Relaxed);
+        }
     }
 
     /// The queue, to be gathered from.

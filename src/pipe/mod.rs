@@ -24,7 +24,7 @@ mod writer;
 use std::{os::fd::RawFd, time::Duration};
 
 pub use self::{
-    channel::{Rx, Tx, channel},
+    channel::{PROGRESS_MIN, Rx, Tx, channel},
     end::End,
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},

@@ -10,9 +10,6 @@ use crate::{
     zmtp::{self, Codec},
 };
 
-/// From so much on, in one go (bytes), the sender is told of progress: it may wait for it.
-const PROGRESS_MIN: usize = 2 * 1024;
-
 impl Engine {
     /// Writes what is in the pipe, as far as the descriptor takes it. The second: the pipe's
     /// writer was out of credit, and is to be told that it has some.
@@ -69,9 +66,7 @@ impl Engine {
                         };
                         let messages = rx.queue().sent(bytes, batch);
                         rx.count(messages);
-                        if bytes >= PROGRESS_MIN {
-                            rx.tell_progress();
-                        }
+                        rx.tell_progress(bytes);
                         self.count(messages as u32);
                         *credit |= rx.credit();
                         turn += bytes;
@@ -84,9 +79,7 @@ impl Engine {
                             std::mem::swap(&mut self.out, &mut scratch.out);
                         }
                         self.encode(rx);
-                        if self.out.len() >= PROGRESS_MIN {
-                            rx.tell_progress();
-                        }
+                        rx.tell_progress(self.out.len());
                         *credit |= rx.credit();
                         turn += self.out.len();
                     }
