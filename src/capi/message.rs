@@ -129,15 +129,7 @@ pub unsafe extern "C" fn zmq_msg_recv(
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
-        let dont_wait = flags_ & ZMQ_DONTWAIT != 0;
-        if !message.is_outside() {
-            let part = wait::receive(socket, dont_wait, message)?;
-            return Ok(returned(part.size));
-        }
-        // What is there may call the program when it is dropped, so that is done without a lock.
-        let mut received = Message::new();
-        let part = wait::receive(socket, dont_wait, &mut received)?;
-        *message = received;
+        let part = wait::receive(socket, flags_ & ZMQ_DONTWAIT != 0, message)?;
         Ok(returned(part.size))
     })
 }
@@ -162,7 +154,7 @@ fn close_outside(message: &mut Message) -> c_int {
 /// Moves a message in place of another, and leaves an empty one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
-    guard_pure(|| {
+    guard_passage(|| {
         // SAFETY: the caller's contract.
         unsafe {
             valid(dest_)?;
@@ -176,7 +168,7 @@ pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
 /// Copies a message in place of another; they may share their data.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
-    guard_pure(|| {
+    guard_passage(|| {
         // SAFETY: the caller's contract.
         unsafe {
             let message = valid(src_)?.duplicate();

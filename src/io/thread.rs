@@ -197,6 +197,7 @@ impl Reactor {
                 served += 1;
                 if self.obey(command) {
                     release_wakes();
+                    crate::message::drop_spent();
                     return;
                 }
             }

@@ -8,6 +8,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use super::spent;
 use crate::{
     error::{Error, Result, keep_errno},
     memory,
@@ -37,7 +38,8 @@ union Tail {
     length: [u8; 8],
 }
 
-/// A counted reference to a body. The last one frees it, on whichever thread that is.
+/// A counted reference to a body. The last one frees it, on whichever thread that is; what is the caller's is
+/// [left with the thread](super::drop_spent).
 #[repr(transparent)]
 pub struct Body(NonNull<Content>);
 
@@ -194,15 +196,29 @@ impl Drop for Body {
         {
             return;
         }
-        let size = match content.free {
-            None => content.size,
-            Some(free) => {
-                // SAFETY: promised to `foreign`, which has set the hint; this is the last reference.
-                keep_errno(|| unsafe { free(content.data.cast(), content.tail.hint) });
-                0
-            }
-        };
-        // SAFETY: taken in `new` for so many bytes, and nobody has a reference any more.
-        unsafe { memory::give_back(self.0.cast(), HEAD + size) };
+        match content.free {
+            Some(_) => spent::keep(Spent(self.0)),
+            // SAFETY: taken in `new` for so many bytes, and nobody has a reference any more.
+            None => unsafe { memory::give_back(self.0.cast(), HEAD + content.size) },
+        }
+    }
+}
+
+/// A body of the caller's that nobody has a reference to any more, and that is to be given back to it.
+pub struct Spent(NonNull<Content>);
+
+// SAFETY: as for a body.
+unsafe impl Send for Spent {}
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        // SAFETY: alive, and this is all that is left of it.
+        let content = unsafe { self.0.as_ref() };
+        if let Some(free) = content.free {
+            // SAFETY: promised to `foreign`, which has set the hint.
+            keep_errno(|| unsafe { free(content.data.cast(), content.tail.hint) });
+        }
+        // SAFETY: taken in `new` for a body of no bytes, and nobody has a reference any more.
+        unsafe { memory::give_back(self.0.cast(), HEAD) };
     }
 }

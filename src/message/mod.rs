@@ -18,7 +18,7 @@ pub use copies::Copies;
 pub use copy::copy;
 pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Incoming, Outgoing, Received, Sink, Source};
-pub use spent::{drop_later, drop_spent};
+pub use spent::drop_spent;
 
 use crate::error::{Error, Result};
 

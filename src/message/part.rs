@@ -1,6 +1,6 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use super::{Copies, Message, MetadataRef, Outside, copy, drop_later};
+use super::{Copies, Message, MetadataRef, Outside, copy};
 use crate::error::Result;
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
@@ -187,13 +187,12 @@ impl Sink<'_> {
             Sink::Buffer(_) => {
                 // It can't fail: nothing is allocated.
                 let _ = self.copy(false, message.bytes(), metadata);
-                drop_later(message);
             }
             Sink::Message(into) => {
                 message.set_metadata(metadata());
                 **into = message;
             }
-            Sink::Nowhere => drop_later(message),
+            Sink::Nowhere => {}
         }
     }
 

@@ -1,38 +1,37 @@
-//! Messages that have to be dropped while a lock is held, but not under it: their bodies are the
-//! program's, whose function to free them may call the library again.
+//! Bodies of the program's that are to be given back to it. Its function to free them may call the library again, and where
+//! the last reference goes there may be a lock.
 //!
-//! They are left with the thread, which drops them before it returns to the program, or sleeps:
-//! who lends a buffer for a message may wait for it to come back before it calls again.
+//! So they are left with the thread, which gives them back before it returns to the program, or sleeps: who lends a buffer
+//! for a message may wait for it to come back before it calls again.
 
 use std::{
     cell::RefCell,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use super::Message;
+use super::content::Spent;
 
 thread_local! {
-    static SPENT: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
+    static SPENT: RefCell<Vec<Spent>> = const { RefCell::new(Vec::new()) };
 }
 
 /// How many threads have some. So that one look is enough when there are none, as a rule.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Drops a message, or leaves it to [`drop_spent`] if the program would be called for it.
-pub fn drop_later(message: Message) {
-    if message.is_foreign() {
-        // A thread that is ending drops it here.
-        let _ = SPENT.try_with(move |spent| {
-            let mut spent = spent.borrow_mut();
-            if spent.is_empty() {
-                THREADS.fetch_add(1, Ordering::Relaxed);
-            }
-            spent.push(message);
-        });
-    }
+/// Leaves a body to [`drop_spent`].
+#[cold]
+pub fn keep(body: Spent) {
+    // A thread that is ending gives it back here.
+    let _ = SPENT.try_with(move |spent| {
+        let mut spent = spent.borrow_mut();
+        if spent.is_empty() {
+            THREADS.fetch_add(1, Ordering::Relaxed);
+        }
+        spent.push(body);
+    });
 }
 
-/// Drops what this thread has left. To be called without any lock.
+/// Gives back what this thread has left. To be called without any lock.
 #[inline]
 pub fn drop_spent() {
     if THREADS.load(Ordering::Relaxed) > 0 {
@@ -42,11 +41,11 @@ pub fn drop_spent() {
 
 #[cold]
 fn drop_some() {
-    // Dropping one may leave others.
-    while let Ok(messages) = SPENT.try_with(RefCell::take)
-        && !messages.is_empty()
+    // Giving one back may leave others.
+    while let Ok(bodies) = SPENT.try_with(RefCell::take)
+        && !bodies.is_empty()
     {
         THREADS.fetch_sub(1, Ordering::Relaxed);
-        drop(messages);
+        drop(bodies);
     }
 }

@@ -45,7 +45,7 @@ fn absurd_sizes_are_enomem() {
 }
 
 #[test]
-fn a_foreign_body_is_freed_once_by_the_last_owner() {
+fn a_foreign_body_is_freed_once_when_its_last_owner_is_about_to_go() {
     unsafe extern "C" fn count(_: *mut c_void, hint: *mut c_void) {
         // SAFETY: the hint given below.
         unsafe { &*hint.cast::<AtomicUsize>() }.fetch_add(1, Ordering::Relaxed);
@@ -61,8 +61,9 @@ fn a_foreign_body_is_freed_once_by_the_last_owner() {
         .map(|copy| std::thread::spawn(move || assert_eq!(copy.bytes(), [1, 2, 3])))
         .collect();
     threads.into_iter().for_each(|t| t.join().unwrap());
-    assert_eq!(freed.load(Ordering::Relaxed), 0);
     message.close().unwrap();
+    assert_eq!(freed.load(Ordering::Relaxed), 0);
+    drop_spent();
     assert_eq!(freed.load(Ordering::Relaxed), 1);
 }
 

@@ -19,9 +19,7 @@ impl Latest {
 
     /// Puts a message in place of the one before. True if there was none.
     pub fn put(&self, message: Message) -> bool {
-        // The old one is dropped without the lock: that may call the program.
-        let old = self.message().replace(message);
-        old.is_none()
+        self.message().replace(message).is_none()
     }
 
     /// Takes the message, for a frame that stands for it.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     memory,
-    message::{Message, Outside, drop_later},
+    message::{Message, Outside},
     sync::Backoff,
     zmtp::frame::{self, Limit},
 };
@@ -465,7 +465,7 @@ impl Reader {
     }
 
     /// Says how many of the batch's bytes went out. Returns how many messages are done with.
-    /// What had to be kept until then is dropped, but [later](drop_later).
+    /// What had to be kept until then is dropped.
     pub fn sent(&mut self, bytes: usize, batch: &Batch) -> u64 {
         let old = self.mark;
         let messages = match batch.end {
@@ -538,7 +538,7 @@ impl Reader {
                 }
                 let bytes = Segment::at(segment, at.offset);
                 if record::read_head(bytes).0.has(Flags::REFERENCE) {
-                    drop_later(record::take_reference(bytes));
+                    drop(record::take_reference(bytes));
                 }
                 let size = record::size(bytes);
                 at.offset += size;

@@ -21,8 +21,8 @@ pub struct Part {
     message: Box<Message>,
 }
 
-/// What is lent to a message: a body, and how many were given back.
-type Lent = (Vec<u8>, Arc<AtomicUsize>);
+/// What is lent to a message: a body, and what is done when it is given back.
+type Lent = (Vec<u8>, Box<dyn FnOnce() + Send>);
 
 impl Part {
     /// An empty one.
@@ -48,14 +48,26 @@ impl Part {
 
     /// A part that lends the library a body, by zmq_msg_init_data(3). The count is of bodies given back.
     pub fn lend(library: &'static Library, body: Vec<u8>, given_back: &Arc<AtomicUsize>) -> Self {
+        let given_back = given_back.clone();
+        Part::lend_for(library, body, move || {
+            given_back.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    /// The same, and what is done when the body is given back.
+    pub fn lend_for(
+        library: &'static Library,
+        body: Vec<u8>,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Self {
         unsafe extern "C" fn give_back(_: *mut c_void, hint: *mut c_void) {
             // SAFETY: the hint is what was made of a box, and comes back once.
-            let (body, given_back) = *unsafe { Box::from_raw(hint.cast::<Lent>()) };
+            let (body, then) = *unsafe { Box::from_raw(hint.cast::<Lent>()) };
             drop(body);
-            given_back.fetch_add(1, Ordering::Relaxed);
+            then();
         }
         let mut message = Box::new(Message([0; 64]));
-        let mut lent: Box<Lent> = Box::new((body, given_back.clone()));
+        let mut lent: Box<Lent> = Box::new((body, Box::new(then)));
         let (data, size) = (lent.0.as_mut_ptr().cast(), lent.0.len());
         let hint = Box::into_raw(lent).cast();
         // SAFETY: the body stays where it is until it is given back.

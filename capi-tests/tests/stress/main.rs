@@ -92,6 +92,7 @@ const TESTS: &[Test] = &[
     test("garbage_from_server", 60, garbage::from_server),
     test("raised_mark", 30, limits::raised_mark),
     test("lent_buffers", 60, traffic::lent_buffers),
+    test("lent_and_used_again", 30, traffic::lent_and_used_again),
     test("idle", 30, idle::idle),
     test("peer_gone", 30, idle::peer_gone),
     test("proxy_interrupted", 30, proxy::interrupted),

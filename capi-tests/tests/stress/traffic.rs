@@ -1,7 +1,10 @@
 //! Much traffic: nothing is lost, nothing changes places.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -214,6 +217,58 @@ pub fn lent_buffers() {
     }
     from.close().expect("closed");
     to.close().expect("closed");
+    context.term().expect("an end");
+}
+
+/// The function that a lent buffer comes back by may send with the same socket, wherever it is called.
+pub fn lent_and_used_again() {
+    let library = Library::under_test();
+    let context = library.context();
+    for (kind, peer, peers, conflate) in [
+        (PUSH, PULL, 1_usize, false),
+        (PUSH, PULL, 2, false),
+        (PUSH, PULL, 1, true),
+        (PUB, SUB, 0, false),
+        (PUB, SUB, 3, false),
+    ] {
+        let from = context.socket(kind);
+        from.set(CONFLATE, conflate.into()).expect("set");
+        let endpoint = from.bind_any("tcp");
+        from.bind("inproc://lent").expect("bound");
+        let connect = |i| {
+            let to = context.socket(peer);
+            if peer == SUB {
+                to.set_bytes(SUBSCRIBE, b"").expect("subscribed");
+            }
+            let endpoint = ["inproc://lent", &endpoint][i % 2];
+            to.connect(endpoint).expect("connected");
+            to
+        };
+        let to: Vec<_> = (0..peers).map(connect).collect();
+        let given_back = Arc::new(AtomicUsize::new(0));
+        let sizes = [20, 100, 300, 1000, 10_000];
+        for size in sizes {
+            let given_back = given_back.clone();
+            let again = move || {
+                let _ = from.send(b"again", DONTWAIT);
+                given_back.fetch_add(1, Ordering::Relaxed);
+            };
+            let mut part = Part::lend_for(library, vec![7; size], again);
+            part.send(from, 0).expect("sent");
+        }
+        let until = Instant::now() + Duration::from_secs(10);
+        while given_back.load(Ordering::Relaxed) < sizes.len() {
+            assert!(Instant::now() < until, "{given_back:?}");
+            for socket in &to {
+                while socket.recv(DONTWAIT).is_ok() {}
+            }
+            thread::yield_now();
+        }
+        for socket in to.into_iter().chain([from]) {
+            socket.set(LINGER, 0).expect("set");
+            socket.close().expect("closed");
+        }
+    }
     context.term().expect("an end");
 }
 

@@ -12,7 +12,7 @@ use std::{
 use super::{Phase, Session, State};
 use crate::{
     io::thread::{Command, Reactor},
-    message::{Message, Sink, Source, drop_later},
+    message::{Message, Sink, Source},
     pipe::{End, Far, Haste},
     zmtp::{
         Handshake,
@@ -45,7 +45,6 @@ fn zap_answer(zap: &mut End) -> Option<Vec<Vec<u8>>> {
             Err(_) => return Some(Vec::new()),
         };
         frames.push(part.bytes().to_vec());
-        drop_later(part);
         if !more || frames.len() > Reply::FRAMES {
             return Some(frames);
         }
