@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::spent;
+use super::{slab::Block, spent};
 use crate::{
     error::{Error, Result, keep_errno},
     memory,
@@ -17,16 +17,18 @@ use crate::{
 /// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
 pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
 
-/// The head of a shared body. A body of ours follows it in the same allocation, right behind the head that its frame has
-/// on the wire (RFC 23), so that the two are one piece.
+/// The head of a shared body. A body of ours is right behind the head that its frame has on the wire (RFC 23), so that the
+/// two are one piece; and that follows in the same allocation, or is in the same block.
 #[repr(C)]
-struct Content {
+pub struct Content {
     data: *mut u8,
     size: usize,
     free: Option<FreeFn>,
     references: AtomicU32,
-    /// For a body of ours: the flag byte of a long frame, at the end.
-    flags: [u8; 4],
+    /// Both are in a block.
+    in_block: bool,
+    /// For a body that follows: the flag byte of a long frame, at the end.
+    flags: [u8; 3],
     tail: Tail,
 }
 
@@ -34,8 +36,9 @@ struct Content {
 union Tail {
     /// What a caller's function is given.
     hint: *mut c_void,
-    /// For a body of ours: the length in network order, whose last two bytes are a short frame's flag byte and length.
+    /// For a body that follows: the length in network order, whose last two bytes are a short frame's flag byte and length.
     length: [u8; 8],
+    block: NonNull<Block>,
 }
 
 /// A counted reference to a body. The last one frees it, on whichever thread that is; what is the caller's is
@@ -52,6 +55,13 @@ unsafe impl Sync for Body {}
 /// The flag of a frame with a length of eight bytes.
 const LONG: u8 = 2;
 
+/// The head of a frame with a body of so many bytes, if no more parts follow: how many bytes it has, and as the last of which.
+pub fn frame_head(size: usize) -> (usize, [u8; 9]) {
+    let mut long = [LONG; 9];
+    long[1..].copy_from_slice(&(size as u64).to_be_bytes());
+    (if size <= 255 { 2 } else { 9 }, long)
+}
+
 const HEAD: usize = size_of::<Content>();
 const _: () = assert!(HEAD == std::mem::offset_of!(Content, tail) + size_of::<Tail>());
 
@@ -67,13 +77,39 @@ impl Body {
                 size,
                 free: None,
                 references: AtomicU32::new(1),
-                flags: [0, 0, 0, LONG],
+                in_block: false,
+                flags: [0, 0, LONG],
                 tail: Tail {
                     length: (size as u64).to_be_bytes(),
                 },
             });
         }
         Ok(Body(content))
+    }
+
+    /// A body of `size` bytes at `data` in a block, where its frame's head is before them.
+    ///
+    /// # Safety
+    /// The block, of which it is an owner from now on, has these bytes, and room for the content.
+    pub unsafe fn in_block(
+        content: NonNull<Content>,
+        data: *mut u8,
+        size: usize,
+        block: NonNull<Block>,
+    ) -> Body {
+        // SAFETY: as promised.
+        unsafe {
+            content.write(Content {
+                data,
+                size,
+                free: None,
+                references: AtomicU32::new(1),
+                in_block: true,
+                flags: [0; 3],
+                tail: Tail { block },
+            });
+        }
+        Body(content)
     }
 
     /// A body in the caller's memory, given back by `free` when the last reference goes.
@@ -120,11 +156,11 @@ impl Body {
         if content.free.is_some() {
             return None;
         }
-        let head = if content.size <= 255 { 2 } else { 9 };
-        // SAFETY: so many bytes before the body are its frame's head, and `Content` ends there.
+        let (head, _) = frame_head(content.size);
+        // SAFETY: so many bytes before the body are its frame's head.
         unsafe {
-            let body = self.0.as_ptr().cast::<u8>().add(HEAD);
-            Some(slice::from_raw_parts(body.sub(head), head + content.size))
+            let frame = content.data.sub(head);
+            Some(slice::from_raw_parts(frame, head + content.size))
         }
     }
 
@@ -198,6 +234,8 @@ impl Drop for Body {
         }
         match content.free {
             Some(_) => spent::keep(Spent(self.0)),
+            // SAFETY: one of its owners, which nobody has a reference to any more.
+            None if content.in_block => unsafe { Block::release(content.tail.block) },
             // SAFETY: taken in `new` for so many bytes, and nobody has a reference any more.
             None => unsafe { memory::give_back(self.0.cast(), HEAD + content.size) },
         }

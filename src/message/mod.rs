@@ -9,6 +9,7 @@ mod copies;
 mod copy;
 mod metadata;
 mod part;
+mod slab;
 mod spent;
 
 use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice};
@@ -18,6 +19,7 @@ pub use copies::Copies;
 pub use copy::copy;
 pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Incoming, Outgoing, Received, Sink, Source};
+pub use slab::{BODY_MAX as SLAB_MAX, Slab};
 pub use spent::drop_spent;
 
 use crate::error::{Error, Result};
@@ -128,8 +130,7 @@ impl Message {
                 size as u8,
             ));
         }
-        let counted = ManuallyDrop::new(Body::new(size)?);
-        Ok(Message::of(Storage { counted }, Kind::COUNTED, 0))
+        Ok(Body::new(size)?.into())
     }
 
     /// A message with a copy of these bytes. ENOMEM if there is no memory for it.
@@ -241,8 +242,7 @@ impl Message {
             return Ok(Message::of(Storage { constant }, Kind::CONSTANT, 0));
         };
         // SAFETY: as promised to this function.
-        let counted = ManuallyDrop::new(unsafe { Body::foreign(data, size, free, hint) }?);
-        Ok(Message::of(Storage { counted }, Kind::COUNTED, 0))
+        Ok(unsafe { Body::foreign(data, size, free, hint) }?.into())
     }
 
     /// A message whose body is a part of the vector. ENOMEM if there is no memory for its head.
@@ -484,6 +484,14 @@ impl Message {
     #[inline]
     pub fn set_metadata(&mut self, metadata: Option<MetadataRef>) {
         self.metadata = metadata;
+    }
+}
+
+impl From<Body> for Message {
+    #[inline]
+    fn from(body: Body) -> Message {
+        let counted = ManuallyDrop::new(body);
+        Message::of(Storage { counted }, Kind::COUNTED, 0)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
-    message::{Copies, Source},
+    message::{Copies, Message, SLAB_MAX, Slab, Source},
     pipe::{End, PipeId},
 };
 
@@ -31,11 +31,15 @@ pub struct Distributor {
     eligible: usize,
     /// A message was begun.
     more: bool,
+    slab: Slab,
+    /// Some pipe has led, or leads, to a socket of this process, which may keep a message as it is.
+    is_kept: bool,
 }
 
 impl Distributor {
     /// Adds a pipe, which takes part from the next message on.
-    pub fn attach(&mut self, id: PipeId) {
+    pub fn attach(&mut self, pipes: &Pipes, id: PipeId) {
+        self.is_kept |= pipes.get(id).is_some_and(End::is_inproc);
         self.ring.push(id);
         self.activated(id);
     }
@@ -158,7 +162,8 @@ impl Distributor {
                 });
             }
             matching => {
-                let mut copies = Copies::new(part.take()?, matching as u32);
+                let message = self.shareable(more, part)?;
+                let mut copies = Copies::new(message, matching as u32);
                 self.post_to_each(pipes, more, |this, pipes, place| {
                     this.prefetch(place + AHEAD, pipes, 0);
                     this.write(place, pipes, |end| {
@@ -173,6 +178,16 @@ impl Distributor {
             self.end_message();
         }
         Ok(())
+    }
+
+    /// A message with the part's body, which is to be shared. What all connections get, message after message, is one piece.
+    fn shareable(&mut self, more: bool, part: &mut Source) -> Result<Message> {
+        let is_whole = !self.more && !more;
+        let bytes = part.bytes();
+        match is_whole && self.matching == self.active && !self.is_kept && bytes.len() <= SLAB_MAX {
+            true => Ok(self.slab.copy_of(bytes)?.into()),
+            false => part.take(),
+        }
     }
 
     /// Posts to some, and then tells those of them that sleep, and so on: one fence for many, each of which would wait until

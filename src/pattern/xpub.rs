@@ -250,7 +250,7 @@ impl XPub {
 
 impl Pattern for XPub {
     fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, subscribe_to_all: bool) {
-        self.outbound.attach(id);
+        self.outbound.attach(pipes, id);
         if subscribe_to_all {
             self.subscriptions.add(&[], slot(id));
         }

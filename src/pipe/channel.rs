@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    message::{Message, Outside, Source},
+    message::{INLINE_MAX, Message, Outside, Source},
 };
 
 /// From so many bytes on in one go, the writer is told of progress.
@@ -170,15 +170,23 @@ impl Tx {
     /// there is [`Tx::has_room`]. True if the reader sleeps, is to be woken, and that is noticed now. ENOMEM.
     #[inline(always)]
     pub fn send(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
-        let bytes = part.bytes();
-        let is_small = bytes.len() < SHARED_MIN && !matches!(part, Source::Copy(_));
-        if flags == 0 && is_small && !self.conflates && self.queue.is_clean() {
-            let wake = self.queue.frame_message(bytes, notice)?;
-            self.written += 1;
-            part.done();
-            return Ok(wake);
+        if flags != 0 || self.conflates || !self.queue.is_clean() {
+            return self.send_any(flags, part, notice);
         }
-        self.send_any(flags, part, notice)
+        let size = part.bytes().len();
+        let wake = match part {
+            Source::Copy(copies) if size > INLINE_MAX => {
+                self.queue.reference_message(copies, notice)?
+            }
+            Source::Bytes(_) | Source::Message(_) if size < SHARED_MIN => {
+                let wake = self.queue.frame_message(part.bytes(), notice)?;
+                part.done();
+                wake
+            }
+            _ => return self.send_any(flags, part, notice),
+        };
+        self.written += 1;
+        Ok(wake)
     }
 
     /// Sends a message of one part, whose body is at most [`SHORT_MAX`](super::SHORT_MAX) bytes, if that is a matter of

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::message::{Copies, Message, Sink, Source, drop_spent};
+use crate::message::{Copies, Message, SLAB_MAX, Sink, Slab, Source, drop_spent};
 
 fn bytes(i: usize, size: usize) -> Vec<u8> {
     (0..size).map(|j| (i * 31 + j) as u8).collect()
@@ -71,15 +71,16 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
     for _ in 0..50 {
         let (mut tx, mut rx) = channel(0);
         let mut expected: Vec<Vec<u8>> = Vec::new();
-        let mut kept = Vec::new();
+        let (mut kept, mut slab) = (Vec::new(), Slab::default());
         for i in 0..200 {
             let mut wire = Vec::new();
             let parts = random(3) + 1;
             for part in 0..parts {
                 let body = bytes(i, SIZES[random(SIZES.len())]);
                 let more = part + 1 < parts;
-                let mut message = match random(2) {
+                let mut message = match random(3) {
                     0 => Message::copy_of(&body).unwrap(),
+                    1 if body.len() <= SLAB_MAX => slab.copy_of(&body).unwrap().into(),
                     _ => Message::of_vec(body.clone(), 0..body.len()).unwrap(),
                 };
                 kept.push(message.duplicate());

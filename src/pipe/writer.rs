@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     memory,
-    message::{INLINE_MAX, Message, Source},
+    message::{Copies, INLINE_MAX, Message, Source},
 };
 
 const SEGMENT_MIN: usize = 256;
@@ -244,9 +244,19 @@ impl Writer {
         let (to, _) = self.room(size)?;
         // SAFETY: there is room for it.
         unsafe { record::write_frame(to, 0, body) };
-        self.filled += size;
-        self.accepted = self.filled;
-        Ok(self.publish_all(size as u64, notice))
+        Ok(self.publish_written(size, notice))
+    }
+
+    /// As [`Writer::frame_message`], of which this is one of some copies, by reference. There are more than [`INLINE_MAX`]
+    /// bytes.
+    #[inline(always)]
+    pub fn reference_message(&mut self, copies: &mut Copies, notice: Notice) -> Result<bool> {
+        debug_assert!(self.is_clean());
+        let size = copies.bytes().len();
+        let (to, _) = self.room(record::REFERENCE_SIZE)?;
+        // SAFETY: there is so much room; it has so many bytes.
+        unsafe { record::write_reference(to, 0, copies.take_outside(), size) };
+        Ok(self.publish_written(record::REFERENCE_SIZE, notice))
     }
 
     /// As [`Writer::frame_message`], of at most [`SHORT_MAX`](record::SHORT_MAX) bytes, if there is room for it at once.
@@ -257,9 +267,15 @@ impl Writer {
         let segment = self.segment.filter(|_| self.size - self.filled >= size)?;
         // SAFETY: alive; the writer is in it, and there is so much room.
         unsafe { record::write_frame(Segment::at(segment, self.filled), 0, body) };
+        Some(self.publish_written(size, Notice::Now))
+    }
+
+    /// Publishes a message of `size` bytes that was written just now. True as with [`Writer::publish`].
+    #[inline(always)]
+    fn publish_written(&mut self, size: usize, notice: Notice) -> bool {
         self.filled += size;
         self.accepted = self.filled;
-        Some(self.publish_all(size as u64, Notice::Now))
+        self.publish_all(size as u64, notice)
     }
 
     /// Publishes all that was accepted, which is so many bytes of whole messages.

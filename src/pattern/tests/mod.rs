@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::message::Message;
-use crate::pipe::{Door, End, Ends, Far, Flags, Haste, Inbox, Peer, Record};
+use crate::pipe::{Batch, Door, End, Ends, Far, Flags, Gathered, Haste, Inbox, Peer, Record};
 
 /// A far end that is looked at rather than woken.
 struct Silent;
@@ -26,6 +26,8 @@ struct Kit {
     pipes: Pipes,
     /// How many messages a pipe holds, each way.
     limit: u32,
+    /// Whether the next peers are sockets of this process.
+    inproc: bool,
 }
 
 /// A peer of the socket.
@@ -46,6 +48,7 @@ impl Kit {
             pattern: pattern(socket_type),
             pipes: Pipes::default(),
             limit: 0,
+            inproc: false,
         }
     }
 
@@ -61,11 +64,14 @@ impl Kit {
             introduce(&mut far, routing_id);
             let _ = far.tx.publish();
         }
-        let end = End::new(
+        let mut end = End::new(
             near,
             Arc::new(Silent),
             Door::new(Arc::new(Inbox::default())),
         );
+        if self.inproc {
+            end.set_far_limits(0, 0);
+        }
         let id = self.pipes.insert(Box::new(end));
         self.pattern.attach(&mut self.pipes, id, local, false);
         self.settle();

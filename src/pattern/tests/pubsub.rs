@@ -42,6 +42,32 @@ fn subscribers_get_what_they_asked_for_once() {
     assert!(!kit.can_recv());
 }
 
+/// What goes to all connections is written to each in one piece; but not where a program may keep a message, and with it
+/// others.
+#[test]
+fn what_all_get_is_in_one_piece() {
+    const COUNT: usize = 10;
+    for (inproc, pieces) in [(false, 1..=1), (true, 2..=COUNT)] {
+        let mut kit = Kit::new(SocketType::Pub);
+        let mut peers = [false, inproc].map(|inproc| {
+            kit.inproc = inproc;
+            kit.peer()
+        });
+        for peer in &mut peers {
+            kit.ask(peer, SUBSCRIBE, "");
+        }
+        let message = "m".repeat(1200);
+        for _ in 0..COUNT {
+            kit.send(&[&message]).unwrap();
+        }
+        let mut batch = Batch::default();
+        let rx = peers[0].ends.rx.queue();
+        assert_eq!(rx.gather(&mut batch, usize::MAX), Gathered::Some);
+        assert_eq!(batch.bytes, COUNT * (9 + message.len()));
+        assert!(pieces.contains(&batch.pieces().len()), "{pieces:?}");
+    }
+}
+
 #[test]
 fn large_messages_reach_all_and_a_full_pipe_misses_whole_ones() {
     let mut kit = Kit::new(SocketType::Pub);
