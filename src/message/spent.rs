@@ -12,23 +12,44 @@ use std::{
 use super::content::Spent;
 
 thread_local! {
-    static SPENT: RefCell<Vec<Spent>> = const { RefCell::new(Vec::new()) };
+    static LEFT: Left = const { Left(RefCell::new(Vec::new())) };
 }
 
 /// How many threads have some. So that one look is enough when there are none, as a rule.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
+/// What a thread has left. The end of the thread is the latest time to give it back.
+struct Left(RefCell<Vec<Spent>>);
+
+impl Left {
+    fn keep(&self, body: Spent) {
+        let mut bodies = self.0.borrow_mut();
+        if bodies.is_empty() {
+            THREADS.fetch_add(1, Ordering::Relaxed);
+        }
+        bodies.push(body);
+    }
+
+    fn take(&self) -> Vec<Spent> {
+        let bodies = self.0.take();
+        if !bodies.is_empty() {
+            THREADS.fetch_sub(1, Ordering::Relaxed);
+        }
+        bodies
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
 /// Leaves a body to [`drop_spent`].
 #[cold]
 pub fn keep(body: Spent) {
     // A thread that is ending gives it back here.
-    let _ = SPENT.try_with(move |spent| {
-        let mut spent = spent.borrow_mut();
-        if spent.is_empty() {
-            THREADS.fetch_add(1, Ordering::Relaxed);
-        }
-        spent.push(body);
-    });
+    let _ = LEFT.try_with(move |left| left.keep(body));
 }
 
 /// Gives back what this thread has left. To be called without any lock.
@@ -42,10 +63,9 @@ pub fn drop_spent() {
 #[cold]
 fn drop_some() {
     // Giving one back may leave others.
-    while let Ok(bodies) = SPENT.try_with(RefCell::take)
+    while let Ok(bodies) = LEFT.try_with(Left::take)
         && !bodies.is_empty()
     {
-        THREADS.fetch_sub(1, Ordering::Relaxed);
         drop(bodies);
     }
 }
