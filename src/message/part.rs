@@ -184,15 +184,14 @@ impl Sink<'_> {
     /// Takes a message.
     pub fn put(&mut self, mut message: Message, metadata: impl FnOnce() -> Option<MetadataRef>) {
         match self {
-            Sink::Buffer(_) => {
-                // It can't fail: nothing is allocated.
-                let _ = self.copy(false, message.bytes(), metadata);
-            }
             Sink::Message(into) => {
                 message.set_metadata(metadata());
                 **into = message;
             }
-            Sink::Nowhere => {}
+            Sink::Buffer(_) | Sink::Nowhere => {
+                // It can't fail: nothing is allocated.
+                let _ = self.copy(false, message.bytes(), metadata);
+            }
         }
     }
 

@@ -537,10 +537,8 @@ impl Reader {
                     continue;
                 }
                 let bytes = Segment::at(segment, at.offset);
-                if record::read_head(bytes).0.has(Flags::REFERENCE) {
-                    drop(record::take_reference(bytes));
-                }
                 let size = record::size(bytes);
+                record::discard(bytes);
                 at.offset += size;
                 at.total += size as u64;
             }
