@@ -55,7 +55,7 @@ unsafe impl Sync for Body {}
 /// The flag of a frame with a length of eight bytes.
 const LONG: u8 = 2;
 
-/// The head of a frame with a body of so many bytes, if no more parts follow: how many bytes it has, and as the last of which.
+/// The head of a frame with a body of so many bytes, if no more parts follow: how many bytes it has, which are the last of these.
 pub fn frame_head(size: usize) -> (usize, [u8; 9]) {
     let mut long = [LONG; 9];
     long[1..].copy_from_slice(&(size as u64).to_be_bytes());
