@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 use super::{
     guard::{guard, guard_passage, guard_pure},
     handle,
+    socket::{receive_in_full_swing, send_in_full_swing},
 };
 use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_MORE, ZMQ_SHARED, ZMQ_SNDMORE, ZMQ_SRCFD},
@@ -109,6 +110,21 @@ pub unsafe extern "C" fn zmq_msg_send(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
+    // SAFETY: the caller's contract.
+    let message = unsafe { place(msg_) };
+    let sent = message
+        .ok()
+        .and_then(|mut message| send_in_full_swing(s_, &mut message, flags_));
+    match sent {
+        Some(size) => size as c_int,
+        // SAFETY: as above.
+        None => unsafe { send(msg_, s_, flags_) },
+    }
+}
+
+/// As zmq_msg_send(), whatever it takes.
+#[inline(never)]
+unsafe fn send(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
@@ -126,6 +142,21 @@ pub unsafe extern "C" fn zmq_msg_recv(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
+    // SAFETY: the caller's contract.
+    let message = unsafe { place(msg_) };
+    let received = message
+        .ok()
+        .and_then(|mut message| receive_in_full_swing(s_, &mut message));
+    match received {
+        Some(size) => size as c_int,
+        // SAFETY: as above.
+        None => unsafe { receive(msg_, s_, flags_) },
+    }
+}
+
+/// As zmq_msg_recv(), whatever it takes.
+#[inline(never)]
+unsafe fn receive(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
@@ -182,6 +213,11 @@ pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
     guard_pure(|| {
+        // SAFETY: the caller's contract.
+        let message = unsafe { place(msg_) }?;
+        if !message.is_outside() {
+            return Ok(message.data().cast());
+        }
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.data().cast())
     })

@@ -9,7 +9,7 @@ use std::{
 use libc::iovec;
 
 use super::{
-    guard::{guard, guard_passage},
+    guard::{guard, guard_passage, guard_short},
     handle,
     message::{returned, zmq_msg_recv, zmq_msg_send, zmq_msg_t},
 };
@@ -17,7 +17,7 @@ use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
     core::{host, slot::Slot, wait},
     error::{Error, Result},
-    message::{Message, Outgoing},
+    message::{Incoming, Message, Outgoing},
     options::{SocketType, Value},
 };
 
@@ -32,6 +32,36 @@ fn send(socket: *mut c_void, part: impl Outgoing, flags: c_int) -> Result<()> {
         flags & ZMQ_DONTWAIT != 0,
         part,
     )
+}
+
+/// Sends a part as [`wait::send_in_full_swing`] does: its size. None if it is to be sent in another way.
+#[inline(always)]
+pub(super) fn send_in_full_swing(
+    socket: *mut c_void,
+    part: &mut impl Outgoing,
+    flags: c_int,
+) -> Option<usize> {
+    guard_short(|| {
+        // SAFETY: the contract of all that call this.
+        let socket = unsafe { handle::socket(socket) }.ok()?;
+        match flags & ZMQ_SNDMORE {
+            0 => wait::send_in_full_swing(socket, part),
+            _ => None,
+        }
+    })
+}
+
+/// Receives a part as [`wait::receive_in_full_swing`] does: its size. None if it is to be received in another way.
+#[inline(always)]
+pub(super) fn receive_in_full_swing(
+    socket: *mut c_void,
+    into: &mut impl Incoming,
+) -> Option<usize> {
+    guard_short(|| {
+        // SAFETY: the contract of all that call this.
+        let socket = unsafe { handle::socket(socket) }.ok()?;
+        wait::receive_in_full_swing(socket, into)
+    })
 }
 
 /// A new socket of a context; free it with zmq_close().
@@ -169,6 +199,21 @@ pub unsafe extern "C" fn zmq_send(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
+    // SAFETY: the caller's contract.
+    let bytes = unsafe { handle::bytes(buf_, len_) };
+    let sent = bytes
+        .ok()
+        .and_then(|mut bytes| send_in_full_swing(s_, &mut bytes, flags_));
+    match sent {
+        Some(size) => size as c_int,
+        // SAFETY: as above.
+        None => unsafe { send_bytes(s_, buf_, len_, flags_) },
+    }
+}
+
+/// As zmq_send(), whatever it takes.
+#[inline(never)]
+unsafe fn send_bytes(s_: *mut c_void, buf_: *const c_void, len_: usize, flags_: c_int) -> c_int {
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let bytes = unsafe { handle::bytes(buf_, len_) }?;
@@ -202,6 +247,21 @@ pub unsafe extern "C" fn zmq_recv(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
+    // SAFETY: the caller's contract.
+    let buffer = unsafe { handle::buffer(buf_, len_) };
+    let received = buffer
+        .ok()
+        .and_then(|mut buffer| receive_in_full_swing(s_, &mut buffer));
+    match received {
+        Some(size) => size as c_int,
+        // SAFETY: as above.
+        None => unsafe { receive_bytes(s_, buf_, len_, flags_) },
+    }
+}
+
+/// As zmq_recv(), whatever it takes.
+#[inline(never)]
+unsafe fn receive_bytes(s_: *mut c_void, buf_: *mut c_void, len_: usize, flags_: c_int) -> c_int {
     guard_passage(|| {
         // SAFETY: the caller's contract.
         let (socket, buffer) = unsafe { (handle::socket(s_)?, handle::buffer(buf_, len_)?) };

@@ -26,7 +26,7 @@ use crate::{
     endpoint::Endpoint,
     error::{Error, Result},
     io::{Host, Listener, Live, Owner, Session},
-    message::{Incoming, Received, Sink, Source},
+    message::{Incoming, Received, Sink, Small, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
     pipe::{End, Event, Far, Haste, Inbox, PipeId, SHORT_MAX},
@@ -208,7 +208,10 @@ impl Socket {
                     self.pattern.closed(&mut self.pipes, id)
                 }
                 Event::Attach(end) => drop(self.attach(end)),
-                Event::Terminate => self.terminated = true,
+                Event::Terminate => {
+                    self.terminated = true;
+                    self.lay_lanes();
+                }
                 Event::Readable(_) | Event::Writable(_) | Event::Hiccup(_) | Event::Closed(_) => {}
             }
         }
@@ -242,7 +245,10 @@ impl Socket {
     }
 
     fn lay_lanes(&mut self) {
-        let only = self.pipes.only();
+        let only = self.pipes.only().filter(|&id| {
+            let end = self.pipes.get(id);
+            !self.terminated && end.is_some_and(|end| !end.conflates())
+        });
         let (out, into) = only.map_or((false, false), |id| self.pattern.is_transparent(id));
         self.outbound.lay(only.filter(|_| out).map(slot));
         self.inbound.lay(only.filter(|_| into).map(slot));
@@ -373,6 +379,23 @@ impl Socket {
         }
     }
 
+    /// As [`Socket::send_short`], if nothing has happened to the socket, and in full swing: see [`End::send_in_full_swing`].
+    #[inline(always)]
+    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
+        if self.inbox.is_pending() {
+            return None;
+        }
+        let only = self.pipes.at(self.outbound.open())?;
+        only.send_in_full_swing(body)
+    }
+
+    /// .. and [`End::settle`].
+    pub fn settle(&mut self) {
+        if let Some(end) = self.pipes.at(self.outbound.open()) {
+            end.settle();
+        }
+    }
+
     /// A part whose size [counts](super::lead::counts) has been sent; `more` parts of its message are to come. Whether the
     /// caller, who may wait, is to let the connections catch up.
     #[inline(never)]
@@ -412,6 +435,16 @@ impl Socket {
     #[inline(always)]
     pub fn recv_short(&mut self, into: &mut impl Incoming) -> Option<usize> {
         self.pipes.at(self.inbound.open())?.recv_short(into)
+    }
+
+    /// As [`Socket::recv_short`], if nothing has happened to the socket, and in full swing: see [`End::recv_in_full_swing`].
+    #[inline(always)]
+    pub fn recv_in_full_swing(&mut self, into: &mut impl Incoming) -> Option<usize> {
+        if self.inbox.is_pending() {
+            return None;
+        }
+        let only = self.pipes.at(self.inbound.open())?;
+        only.recv_in_full_swing(into)
     }
 
     /// What can be done without waiting: ZMQ_POLLIN, ZMQ_POLLOUT.

@@ -2,12 +2,55 @@
 
 use std::ptr;
 
+/// A body that is copied without any call.
+#[derive(Clone, Copy)]
+pub struct Small<'a>(&'a [u8]);
+
+impl<'a> Small<'a> {
+    /// The most bytes that it can have.
+    pub const MAX: usize = 64;
+
+    /// None if there are too many.
+    #[inline(always)]
+    pub fn new(bytes: &'a [u8]) -> Option<Small<'a>> {
+        (bytes.len() <= Small::MAX).then_some(Small(bytes))
+    }
+
+    /// Its size in bytes.
+    #[inline(always)]
+    pub fn size(self) -> usize {
+        self.0.len()
+    }
+
+    /// Copies it.
+    ///
+    /// # Safety
+    /// As for [`ptr::copy_nonoverlapping`].
+    #[inline(always)]
+    pub unsafe fn copy_to(self, to: *mut u8) {
+        // SAFETY: as promised; it has no more bytes.
+        unsafe { copy_small(self.0.as_ptr(), to, self.0.len()) };
+    }
+}
+
 /// Copies so many bytes.
 ///
 /// # Safety
 /// As for [`ptr::copy_nonoverlapping`].
 #[inline(always)]
 pub unsafe fn copy(from: *const u8, to: *mut u8, size: usize) {
+    // SAFETY: as promised.
+    unsafe {
+        match size {
+            0..=Small::MAX => copy_small(from, to, size),
+            _ => ptr::copy_nonoverlapping(from, to, size),
+        }
+    }
+}
+
+/// As [`copy`], of at most [`Small::MAX`] bytes.
+#[inline(always)]
+unsafe fn copy_small(from: *const u8, to: *mut u8, size: usize) {
     /// Two copies of a type's size that may overlap: one from the start, one up to the end.
     #[inline(always)]
     unsafe fn both_ends<T: Copy>(from: *const u8, to: *mut u8, size: usize) {
@@ -22,10 +65,10 @@ pub unsafe fn copy(from: *const u8, to: *mut u8, size: usize) {
             to.add(last).cast::<T>().write_unaligned(tail);
         }
     }
+    debug_assert!(size <= Small::MAX);
     // SAFETY: as promised, and each is called for the sizes that it is for.
     unsafe {
         match size {
-            65.. => ptr::copy_nonoverlapping(from, to, size),
             33.. => {
                 let last = size - 32;
                 both_ends::<u128>(from, to, 32);

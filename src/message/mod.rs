@@ -16,7 +16,7 @@ use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice};
 
 pub use content::{Body, FreeFn};
 pub use copies::Copies;
-pub use copy::copy;
+pub use copy::{Small, copy};
 pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Incoming, Outgoing, Received, Sink, Source};
 pub use slab::{BODY_MAX as SLAB_MAX, Slab};
@@ -147,10 +147,15 @@ impl Message {
     /// # Safety
     /// `to` is valid for writing; a message that is there is forgotten.
     #[inline(always)]
-    unsafe fn emplace_inline(to: *mut Message, size: usize, more: bool) {
+    unsafe fn emplace_inline(
+        to: *mut Message,
+        size: usize,
+        more: bool,
+        metadata: Option<MetadataRef>,
+    ) {
         // SAFETY: as promised; any bytes will do for the fields that aren't set.
         unsafe {
-            (&raw mut (*to).metadata).write(None);
+            (&raw mut (*to).metadata).write(metadata);
             (&raw mut (*to).size).write(size as u8);
             (&raw mut (*to).more).write(more);
             (&raw mut (*to).shared).write(false);
@@ -168,32 +173,59 @@ impl Message {
         // SAFETY: as promised.
         unsafe {
             if size <= INLINE_MAX {
-                Message::emplace_inline(to, size, false);
+                Message::emplace_inline(to, size, false, None);
             } else {
-                to.write(Message::with_size(size)?);
+                Message::emplace_outside(to, size)?;
             }
         }
+        Ok(())
+    }
+
+    /// As [`Message::emplace`], of one that has memory of its own: out of the way of those that haven't.
+    #[inline(never)]
+    unsafe fn emplace_outside(to: *mut Message, size: usize) -> Result<()> {
+        // SAFETY: as promised.
+        unsafe { to.write(Message::with_size(size)?) };
         Ok(())
     }
 
     /// Becomes a message with a copy of these bytes. ENOMEM if there is no memory for it, and
     /// nothing done.
     #[inline(always)]
-    pub fn copy_from(&mut self, bytes: &[u8], more: bool) -> Result<()> {
+    pub fn copy_from(
+        &mut self,
+        bytes: &[u8],
+        more: bool,
+        metadata: impl FnOnce() -> Option<MetadataRef>,
+    ) -> Result<()> {
         if bytes.len() > INLINE_MAX {
             if self.kind != Kind::COUNTED || !self.copy_again(bytes) {
                 *self = Message::copy_of(bytes)?;
             }
             self.more = more;
+            self.metadata = metadata();
             return Ok(());
         }
         self.drop_content();
         // SAFETY: nothing is left to be dropped; there is room for so many bytes.
         unsafe {
-            Message::emplace_inline(self, bytes.len(), more);
+            Message::emplace_inline(self, bytes.len(), more, metadata());
             copy(bytes.as_ptr(), (&raw mut self.storage).cast(), bytes.len());
         }
         Ok(())
+    }
+
+    /// As [`Message::copy_from`], with no more parts to follow, if nothing has to be let go of for that: whether it was done.
+    #[inline(always)]
+    fn copy_small(&mut self, bytes: &[u8], metadata: &mut Stock) -> bool {
+        let fits = self.kind == Kind::INLINE && bytes.len() <= INLINE_MAX;
+        if !fits || !metadata.renew(&mut self.metadata) {
+            return false;
+        }
+        (self.size, self.more) = (bytes.len() as u8, false);
+        // SAFETY: there is room for so many bytes.
+        unsafe { copy(bytes.as_ptr(), (&raw mut self.storage).cast(), bytes.len()) };
+        true
     }
 
     /// Copies the bytes into the counted body that is there, if it has this size and nobody else has it. Whether it did.
@@ -213,7 +245,7 @@ impl Message {
     pub fn reset(&mut self) {
         self.drop_content();
         // SAFETY: nothing is left to be dropped.
-        unsafe { Message::emplace_inline(self, 0, false) };
+        unsafe { Message::emplace_inline(self, 0, false, None) };
     }
 
     /// Drops what it owns. It is then to be made anew.
@@ -440,6 +472,17 @@ impl Message {
                 _ => &self.storage.inline[..usize::from(self.size)],
             }
         }
+    }
+
+    /// The body, if nothing else has to be let go of with it.
+    #[inline(always)]
+    fn small(&self) -> Option<Small<'_>> {
+        if self.is_outside() || self.metadata.is_some() {
+            return None;
+        }
+        // SAFETY: the kind says which field is set.
+        let inline = unsafe { &self.storage.inline };
+        Small::new(inline.get(..usize::from(self.size))?)
     }
 
     /// Whether more parts of the same message follow.

@@ -1,6 +1,6 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use super::{Copies, Message, MetadataRef, Outside, copy};
+use super::{Copies, Message, MetadataRef, Outside, Small, Stock, copy};
 use crate::error::Result;
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
@@ -17,8 +17,12 @@ pub enum Source<'a> {
 pub trait Outgoing {
     /// The bytes of the body.
     fn bytes(&self) -> &[u8];
+    /// The body, if it is small and all that there is to the part.
+    fn small(&self) -> Option<Small<'_>>;
     /// They were sent.
     fn done(&mut self);
+    /// The small body was sent.
+    fn done_small(&mut self);
     /// What they come from, if they were not.
     fn source(&mut self) -> Source<'_>;
 }
@@ -29,7 +33,14 @@ impl Outgoing for &[u8] {
         self
     }
 
+    #[inline(always)]
+    fn small(&self) -> Option<Small<'_>> {
+        Small::new(self)
+    }
+
     fn done(&mut self) {}
+
+    fn done_small(&mut self) {}
 
     #[inline(always)]
     fn source(&mut self) -> Source<'_> {
@@ -44,8 +55,19 @@ impl Outgoing for &mut Message {
     }
 
     #[inline(always)]
+    fn small(&self) -> Option<Small<'_>> {
+        Message::small(self)
+    }
+
+    #[inline(always)]
     fn done(&mut self) {
         self.reset();
+    }
+
+    #[inline(always)]
+    fn done_small(&mut self) {
+        // What else there is to an empty message it has already.
+        (self.size, self.more) = (0, false);
     }
 
     #[inline(always)]
@@ -113,6 +135,8 @@ pub enum Sink<'a> {
 pub trait Incoming {
     /// Takes a copy of a body, the last part of a message.
     fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()>;
+    /// As [`Incoming::copy`], if that takes no call: whether it was done.
+    fn copy_small(&mut self, body: &[u8], metadata: &mut Stock) -> bool;
     /// Where a body goes that was not taken.
     fn sink(&mut self) -> Sink<'_>;
 }
@@ -127,6 +151,17 @@ impl Incoming for &mut [u8] {
     }
 
     #[inline(always)]
+    fn copy_small(&mut self, body: &[u8], _: &mut Stock) -> bool {
+        let small = body.get(..self.len()).unwrap_or(body);
+        let Some(small) = Small::new(small) else {
+            return false;
+        };
+        // SAFETY: there is so much room, and no body is in the caller's buffer.
+        unsafe { small.copy_to(self.as_mut_ptr()) };
+        true
+    }
+
+    #[inline(always)]
     fn sink(&mut self) -> Sink<'_> {
         Sink::Buffer(self)
     }
@@ -135,9 +170,12 @@ impl Incoming for &mut [u8] {
 impl Incoming for &mut Message {
     #[inline(always)]
     fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
-        self.copy_from(body, false)?;
-        self.set_metadata(metadata());
-        Ok(())
+        self.copy_from(body, false, metadata)
+    }
+
+    #[inline(always)]
+    fn copy_small(&mut self, body: &[u8], metadata: &mut Stock) -> bool {
+        Message::copy_small(self, body, metadata)
     }
 
     #[inline(always)]
@@ -149,6 +187,10 @@ impl Incoming for &mut Message {
 impl Incoming for Sink<'_> {
     fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
         Sink::copy(self, false, body, metadata)
+    }
+
+    fn copy_small(&mut self, _: &[u8], _: &mut Stock) -> bool {
+        false
     }
 
     fn sink(&mut self) -> Sink<'_> {
@@ -173,8 +215,7 @@ impl Sink<'_> {
         match self {
             Sink::Buffer(buffer) => Incoming::copy(buffer, body, metadata)?,
             Sink::Message(into) => {
-                into.copy_from(body, more)?;
-                into.set_metadata(metadata());
+                into.copy_from(body, more, metadata)?;
             }
             Sink::Nowhere => {}
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    message::{INLINE_MAX, Message, Outside, Source},
+    message::{INLINE_MAX, Incoming, Message, Outside, Small, Source, Stock},
 };
 
 /// From so many bytes on in one go, the writer is told of progress.
@@ -25,8 +25,10 @@ pub const PROGRESS_MIN: usize = 2 * 1024;
 struct Flow {
     /// Messages that the reader is done with; the writer waits on it when the pipe is full.
     credit: Gauge,
-    /// The high-water mark: so many messages may be under way; zero: any number.
+    /// The high-water mark: so many messages may be under way.
     limit: AtomicU32,
+    /// Of so many the reader returns the credit together.
+    lot: AtomicU32,
     /// Messages that the reader is done with, as it tells now and then: sooner than by `credit`, but nobody waits on it.
     passed: AtomicU64,
     /// For [`Depth::Last`]: the message.
@@ -34,10 +36,32 @@ struct Flow {
 }
 
 impl Flow {
+    fn new(depth: Depth) -> Flow {
+        let flow = Flow {
+            credit: Gauge::new(),
+            limit: AtomicU32::new(0),
+            lot: AtomicU32::new(0),
+            passed: AtomicU64::new(0),
+            latest: (depth == Depth::Last).then(Box::default),
+        };
+        match depth {
+            Depth::Messages(limit) => flow.store_limit(limit),
+            Depth::Last => flow.store_limit(0),
+        }
+        flow
+    }
+
     fn set_limit(&self, limit: u32) {
         if self.latest.is_none() {
-            self.limit.store(limit, Ordering::Relaxed);
+            self.store_limit(limit);
         }
+    }
+
+    /// For any number, which zero stands for, more than there is memory for will do.
+    fn store_limit(&self, limit: u32) {
+        let limit = if limit == 0 { u32::MAX } else { limit };
+        self.limit.store(limit, Ordering::Relaxed);
+        self.lot.store(limit.div_ceil(2), Ordering::Relaxed);
     }
 }
 
@@ -67,17 +91,9 @@ pub struct Rx {
 
 /// One direction of a pipe.
 pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
-    let (limit, conflates) = match depth.into() {
-        Depth::Messages(limit) => (limit, false),
-        Depth::Last => (0, true),
-    };
     let (writer, reader) = queue::queue();
-    let flow = Arc::new(Flow {
-        credit: Gauge::new(),
-        limit: AtomicU32::new(limit),
-        passed: AtomicU64::new(0),
-        latest: conflates.then(Box::default),
-    });
+    let flow = Arc::new(Flow::new(depth.into()));
+    let conflates = flow.latest.is_some();
     (
         Tx {
             queue: writer,
@@ -98,6 +114,11 @@ pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
 }
 
 impl Tx {
+    /// Whether it is of [`Depth::Last`].
+    pub fn conflates(&self) -> bool {
+        self.conflates
+    }
+
     /// Whether another message may be begun. If not, the far end will call `writable` later on.
     #[inline]
     pub fn has_room(&mut self) -> bool {
@@ -107,10 +128,8 @@ impl Tx {
     /// How many more messages may be written, as far as known without asking.
     #[inline]
     pub fn known_room(&self) -> u64 {
-        match u64::from(self.flow.limit.load(Ordering::Relaxed)) {
-            0 => u64::MAX,
-            limit => limit.saturating_sub(self.written - self.done),
-        }
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        limit.saturating_sub(self.written - self.done)
     }
 
     /// Has the far end tell of room; false if there is some now.
@@ -193,12 +212,31 @@ impl Tx {
     /// writing it: true as with [`Tx::send`]. The caller has made sure of room.
     #[inline(always)]
     pub fn send_short(&mut self, body: &[u8]) -> Option<bool> {
-        if self.conflates || !self.queue.is_clean() {
+        debug_assert!(!self.conflates);
+        if !self.queue.is_clean() {
             return None;
         }
         let wake = self.queue.short_message(body)?;
         self.written += 1;
         Some(wake)
+    }
+
+    /// As [`Tx::send_short`], in full swing: see [`Writer::message_in_full_swing`](writer::Writer::message_in_full_swing).
+    #[inline(always)]
+    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
+        debug_assert!(!self.conflates);
+        if !self.queue.is_clean() {
+            return None;
+        }
+        let still = self.queue.message_in_full_swing(body)?;
+        self.written += 1;
+        Some(still)
+    }
+
+    /// As [`Writer::settle`](writer::Writer::settle).
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        self.queue.settle()
     }
 
     fn send_any(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
@@ -298,8 +336,9 @@ impl Tx {
 }
 
 impl Rx {
+    /// Whether it is of [`Depth::Last`].
     #[inline(always)]
-    fn conflates(&self) -> bool {
+    pub fn conflates(&self) -> bool {
         self.seen.is_some()
     }
 
@@ -325,10 +364,8 @@ impl Rx {
     /// [passed](Rx::pass_short).
     #[inline(always)]
     pub fn peek_short(&mut self) -> Option<&[u8]> {
-        match self.conflates() {
-            true => None,
-            false => self.queue.peek_short(),
-        }
+        debug_assert!(!self.conflates());
+        self.queue.peek_short()
     }
 
     /// .. which had so many bytes. The caller then looks at [`Rx::credit`].
@@ -336,6 +373,22 @@ impl Rx {
     pub fn pass_short(&mut self, body: usize) {
         self.queue.pass_short(body);
         self.read += 1;
+    }
+
+    /// As [`Reader::read_in_full_swing`](reader::Reader::read_in_full_swing), if no credit is due by that.
+    #[inline(always)]
+    pub fn read_in_full_swing(
+        &mut self,
+        into: &mut impl Incoming,
+        metadata: &mut Stock,
+    ) -> Option<usize> {
+        debug_assert!(!self.conflates());
+        if self.is_credit_due(self.read + 1) {
+            return None;
+        }
+        let size = self.queue.read_in_full_swing(into, metadata)?;
+        self.read += 1;
+        Some(size)
     }
 
     /// The next record if it is a reference, as [`Reader::read_reference`](reader::Reader::read_reference) gives it. The
@@ -424,13 +477,17 @@ impl Rx {
     #[inline(always)]
     #[must_use]
     pub fn credit(&mut self) -> bool {
-        let new = self.read - self.returned;
-        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
-        if limit == 0 || new < limit.div_ceil(2) {
+        if !self.is_credit_due(self.read) {
             return false;
         }
+        let new = self.read - self.returned;
         self.returned = self.read;
         self.flow.credit.advance(new)
+    }
+
+    #[inline(always)]
+    fn is_credit_due(&self, read: u64) -> bool {
+        read - self.returned >= u64::from(self.flow.lot.load(Ordering::Relaxed))
     }
 
     /// Goes to sleep until there is something to read; false if there is, or never will be.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::{Error, Result, keep_errno},
     memory,
-    message::{Incoming, MetadataRef, Received, Sink, Source, Stock},
+    message::{Incoming, MetadataRef, Received, Sink, Small, Source, Stock},
 };
 
 /// Who fills a pipe in less time than this finds it full, once.
@@ -115,6 +115,11 @@ impl End {
         // The far end closes its gauges and then looks at the id; we do it the other way round.
         fence(Ordering::SeqCst);
         self.ends.tx.is_closed()
+    }
+
+    /// Whether only the last message is kept, in one direction at least.
+    pub fn conflates(&self) -> bool {
+        self.ends.tx.conflates() || self.ends.rx.conflates()
     }
 
     /// The far end is another socket's, of this process, with these high-water marks.
@@ -277,6 +282,23 @@ impl End {
             self.tell();
         }
         true
+    }
+
+    /// As [`End::send_short`], while the far end is as busy, so that nobody is to be woken. Unless it was busy to the end,
+    /// which is said, the caller owes an [`End::settle`].
+    #[inline(always)]
+    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
+        if self.far_closed || self.ends.tx.known_room() == 0 {
+            return None;
+        }
+        self.ends.tx.send_in_full_swing(body)
+    }
+
+    /// Tells the far end of what was sent in full swing, if it sleeps.
+    pub fn settle(&mut self) {
+        if self.ends.tx.settle() {
+            self.tell();
+        }
     }
 
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
@@ -481,6 +503,12 @@ impl End {
             self.tell_of_room();
         }
         Some(size)
+    }
+
+    /// As [`End::recv_short`], of a message that is known to be there, if nobody is to be told.
+    #[inline(always)]
+    pub fn recv_in_full_swing(&mut self, into: &mut impl Incoming) -> Option<usize> {
+        self.ends.rx.read_in_full_swing(into, &mut self.metadata)
     }
 
     /// Passes over a part that is there.

@@ -80,17 +80,45 @@ impl Gauge {
     #[inline(always)]
     #[must_use]
     pub fn advance(&self, by: u64) -> bool {
+        if self.is_busy() {
+            return !self.advance_busy(by) && self.settle();
+        }
+        let streak = self.add_to_streak();
         let count = self.count.load(Ordering::Relaxed) + by;
+        self.count.swap(count, Ordering::SeqCst);
+        self.look(streak)
+    }
+
+    /// Advances the count of a gauge that was found [busy](Gauge::is_busy). Unless it still was, which is said, the caller
+    /// owes it a [`Gauge::settle`].
+    #[inline(always)]
+    #[must_use]
+    pub fn advance_busy(&self, by: u64) -> bool {
+        self.add_to_streak();
+        let count = self.count.load(Ordering::Relaxed) + by;
+        self.count.store(count, Ordering::Release);
+        light();
+        self.is_busy()
+    }
+
+    /// Makes up for the fence that [`Gauge::advance_busy`] did without. True as with [`Gauge::advance`].
+    #[cold]
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        self.count.fetch_add(0, Ordering::SeqCst);
+        self.look(self.streak.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    fn add_to_streak(&self) -> u32 {
         let streak = self.streak.load(Ordering::Relaxed).wrapping_add(1);
         self.streak.store(streak, Ordering::Relaxed);
-        if self.marks.load(Ordering::Relaxed) == BUSY {
-            self.count.store(count, Ordering::Release);
-            light();
-            if self.marks.load(Ordering::Relaxed) == BUSY {
-                return false;
-            }
-        }
-        self.count.swap(count, Ordering::SeqCst);
+        streak
+    }
+
+    /// Looks who sleeps, after an advance and a full fence.
+    #[inline(always)]
+    fn look(&self, streak: u32) -> bool {
         let marks = self.marks.load(Ordering::SeqCst);
         if marks & ASLEEP == 0 && streak < self.wanted.load(Ordering::Relaxed) {
             return false;
@@ -158,6 +186,7 @@ impl Gauge {
     }
 
     /// Whether it is advanced again and again, with nobody asleep.
+    #[inline(always)]
     pub fn is_busy(&self) -> bool {
         self.marks.load(Ordering::Relaxed) == BUSY
     }

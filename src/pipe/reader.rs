@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     memory,
-    message::{Message, Outside},
+    message::{Incoming, Message, Outside, Stock},
     sync::Backoff,
     zmtp::frame::{self, Limit},
 };
@@ -256,6 +256,29 @@ impl Reader {
         self.release();
         self.pass(record::SHORT_HEAD + body);
         self.mark_here();
+    }
+
+    /// Copies the body of the next message, if it has one part with a short head, that is known to be there, and the copy
+    /// [takes no call](Incoming::copy_small): its size.
+    #[inline(always)]
+    pub fn read_in_full_swing(
+        &mut self,
+        into: &mut impl Incoming,
+        metadata: &mut Stock,
+    ) -> Option<usize> {
+        debug_assert_eq!(self.partial, 0);
+        if self.run == 0 || self.mark.segment != self.at.segment {
+            return None;
+        }
+        // SAFETY: a whole record is published there, and stays until it is passed by.
+        let body = unsafe { record::short_body(Segment::at(self.at.segment?, self.at.offset)) }?;
+        if !into.copy_small(body, metadata) {
+            return None;
+        }
+        let size = body.len();
+        self.pass(record::SHORT_HEAD + size);
+        self.mark_here();
+        Some(size)
     }
 
     /// The next record if it is a reference: its flags but for that, the message, to be made one, and its size.

@@ -7,7 +7,7 @@
 
 use std::{mem::ManuallyDrop, ptr, slice, sync::Arc};
 
-use crate::message::{Message, MetadataRef, Outside, copy};
+use crate::message::{Message, MetadataRef, Outside, Small, copy};
 
 /// The first byte of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,19 @@ pub unsafe fn write_frame(to: *mut u8, flags: u8, body: &[u8]) {
     unsafe {
         let head = write_head(to, flags, body.len());
         copy(body.as_ptr(), to.add(head), body.len());
+    }
+}
+
+/// Writes a frame of one part.
+///
+/// # Safety
+/// As for [`write_frame`].
+#[inline(always)]
+pub unsafe fn write_small(to: *mut u8, body: Small) {
+    // SAFETY: as promised.
+    unsafe {
+        let head = write_head(to, 0, body.size());
+        body.copy_to(to.add(head));
     }
 }
 

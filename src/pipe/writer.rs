@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     memory,
-    message::{Copies, INLINE_MAX, Message, Source},
+    message::{Copies, INLINE_MAX, Message, Small, Source},
 };
 
 const SEGMENT_MIN: usize = 256;
@@ -35,7 +35,7 @@ pub struct Writer {
     unpublished: u64,
     complete: u64,
     complete_at: (Option<Link>, usize),
-    /// Where the first record that is not published starts.
+    /// Where the first record that is not published starts, if there is any.
     published: (Option<Link>, usize),
     capacity: usize,
 }
@@ -110,7 +110,6 @@ impl Writer {
                 }
                 None => {
                     self.shared.first.store(next.as_ptr(), Ordering::Release);
-                    self.published = (Some(next), 0);
                 }
             }
             (self.segment, self.accepted, self.filled) = (Some(next), 0, staged);
@@ -164,6 +163,9 @@ impl Writer {
     #[inline]
     pub unsafe fn accept(&mut self, size: usize) {
         debug_assert!(self.accepted + size <= self.filled);
+        if self.unpublished == 0 {
+            self.published = (self.segment, self.accepted);
+        }
         self.accepted += size;
         self.unpublished += size as u64;
     }
@@ -262,26 +264,59 @@ impl Writer {
     /// As [`Writer::frame_message`], of at most [`SHORT_MAX`](record::SHORT_MAX) bytes, if there is room for it at once.
     #[inline(always)]
     pub fn short_message(&mut self, body: &[u8]) -> Option<bool> {
-        debug_assert!(self.is_clean() && body.len() <= record::SHORT_MAX);
-        let size = record::SHORT_HEAD + body.len();
+        let (to, size) = self.short_room(body.len())?;
+        // SAFETY: there is so much room.
+        unsafe { record::write_frame(to, 0, body) };
+        Some(self.publish_written(size, Notice::Now))
+    }
+
+    /// As [`Writer::short_message`], if the reader is as busy as the writer. Unless it was so to the end, which is said, the
+    /// caller owes a [`Writer::settle`].
+    #[inline(always)]
+    pub fn message_in_full_swing(&mut self, body: Small) -> Option<bool> {
+        let (to, size) = self.short_room(body.size())?;
+        if !self.shared.bytes.is_busy() {
+            return None;
+        }
+        // SAFETY: there is so much room.
+        unsafe { record::write_small(to, body) };
+        self.pass(size);
+        Some(self.shared.bytes.advance_busy(size as u64))
+    }
+
+    /// Where a frame goes with a short head and a body of `body` bytes, if there is room for it at once, and its size.
+    #[inline(always)]
+    fn short_room(&self, body: usize) -> Option<(*mut u8, usize)> {
+        debug_assert!(self.is_clean() && body <= record::SHORT_MAX);
+        let size = record::SHORT_HEAD + body;
         let segment = self.segment.filter(|_| self.size - self.filled >= size)?;
         // SAFETY: alive; the writer is in it, and there is so much room.
-        unsafe { record::write_frame(Segment::at(segment, self.filled), 0, body) };
-        Some(self.publish_written(size, Notice::Now))
+        Some((unsafe { Segment::at(segment, self.filled) }, size))
+    }
+
+    /// Makes up for what [`Writer::message_in_full_swing`] did without. True as with [`Writer::publish`].
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        self.shared.bytes.settle()
     }
 
     /// Publishes a message of `size` bytes that was written just now. True as with [`Writer::publish`].
     #[inline(always)]
     fn publish_written(&mut self, size: usize, notice: Notice) -> bool {
+        self.pass(size);
+        self.publish_all(size as u64, notice)
+    }
+
+    /// The next `size` bytes are a message that was written just now.
+    #[inline(always)]
+    fn pass(&mut self, size: usize) {
         self.filled += size;
         self.accepted = self.filled;
-        self.publish_all(size as u64, notice)
     }
 
     /// Publishes all that was accepted, which is so many bytes of whole messages.
     #[inline(always)]
     fn publish_all(&mut self, size: u64, notice: Notice) -> bool {
-        self.published = (self.segment, self.accepted);
         match notice {
             Notice::Now => self.shared.bytes.advance(size),
             Notice::Later => {
@@ -388,9 +423,13 @@ impl Writer {
 
     /// Takes back all that is not published.
     pub fn rollback(&mut self) {
+        self.unstage();
         let (Some(segment), offset) = self.published else {
             return;
         };
+        if self.unpublished == 0 {
+            return;
+        }
         // SAFETY: what is not published is the writer's own, and consists of whole records.
         unsafe {
             let (mut at, mut from, mut left) = (segment, offset, self.unpublished as usize);
