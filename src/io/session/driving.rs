@@ -8,12 +8,8 @@ impl Far for Session {
         if !matches!(haste, Haste::None | Haste::Later)
             && let Some(mut state) = self.try_state()
         {
-            let in_time = |pipes| {
-                let gap = BURST_GAP * pipes;
-                state.written.is_none_or(|written| written.elapsed() >= gap)
-            };
             let at_once = match haste {
-                Haste::Few(pipes) => state.heard || in_time(pipes),
+                Haste::Few(pipes) => state.heard || !state.burst.goes_on(pipes),
                 Haste::Answers => state.heard,
                 Haste::None | Haste::Later => false,
             };

@@ -259,7 +259,7 @@ impl State {
         }
         self.notify();
         self.phase = Phase::Steady(Box::new(engine));
-        (self.written, self.heard) = (None, true);
+        (self.burst, self.heard) = (Burst::default(), true);
         self.write(session);
         self.read(session);
         if heartbeats {

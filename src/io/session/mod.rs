@@ -16,6 +16,7 @@
 //! - Errors. Whoever meets one notes it and wakes the I/O thread, which alone ends connections,
 //!   makes them anew and reports events.
 
+mod burst;
 mod connecting;
 mod driving;
 mod ending;
@@ -36,7 +37,10 @@ use std::{
 
 use socket2::SockRef;
 
-use self::swing::{HOLD, Swing};
+use self::{
+    burst::Burst,
+    swing::{HOLD, Swing},
+};
 use super::{
     Owner, depths,
     engine::{Engine, READ_TURNS, Read, Speech, Written},
@@ -59,9 +63,6 @@ use crate::{
         self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version, curve::ClientKeys,
     },
 };
-
-/// Sends that follow each other faster than this are left to the I/O thread, which batches them.
-const BURST_GAP: Duration = Duration::from_micros(10);
 
 /// Where the session's connections come from.
 enum Origin {
@@ -136,7 +137,7 @@ struct State {
     refused: bool,
     /// Whether the peer was heard since something was last written at once, and when that was.
     heard: bool,
-    written: Option<Instant>,
+    burst: Burst,
     /// In full swing the duty to write is kept although all is written.
     swing: Swing,
     ends: Option<Ends>,
@@ -239,7 +240,7 @@ impl Session {
             ping_alarm: None,
             pong_alarm: None,
             silent_alarm: None,
-            written: None,
+            burst: Burst::default(),
             heard: true,
         };
         Arc::new_cyclic(|me| Session {

@@ -39,8 +39,9 @@ impl State {
 
     /// The socket's thread writes by itself.
     pub(super) fn write_at_once(&mut self, session: &Session) {
+        let began = Instant::now();
         self.write(session);
-        self.written = Some(Instant::now());
+        self.burst.written(began);
         self.heard = false;
         if self.blocked {
             self.watch(session);
