@@ -7,8 +7,8 @@
 //! and what it was woken for has been served before. Only to a sender that is known to go on it
 //! gives way at once.
 //!
-//! Others may only compute, though. A time that was long for what has come in it is followed by a
-//! [`Backoff`].
+//! Others may only compute, though, and a sender may do so before it sends more. A time that was long, for what has come in
+//! it, is followed by a [`Backoff`].
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ const EACH: Duration = Duration::from_micros(100);
 #[derive(Default)]
 pub struct Courtesy {
     backoff: Backoff,
+    /// The same of giving way.
+    way: Backoff,
     /// How long they last had the processor.
     took: Option<Duration>,
     /// It has given way since the last wait.
@@ -45,10 +47,21 @@ impl Courtesy {
         self.took = Some(began.elapsed());
     }
 
-    /// Lets a sender go on that may have been interrupted in the midst of it. Once for each wait.
+    /// Lets a sender go on that may have been interrupted in the midst of it. Once for each wait. What it has left waits
+    /// meanwhile, as long as it, or anybody else who gets the processor, computes.
     pub fn give_way(&mut self) {
-        if !std::mem::replace(&mut self.gave_way, true) {
-            std::thread::yield_now();
+        if std::mem::replace(&mut self.gave_way, true) || self.way.pass() {
+            return;
+        }
+        let began = Instant::now();
+        std::thread::yield_now();
+        self.judge_way(began.elapsed());
+    }
+
+    fn judge_way(&mut self, took: Duration) {
+        match took > SHORT {
+            true => self.way.failed(),
+            false => self.way.paid(),
         }
     }
 
@@ -85,6 +98,15 @@ mod tests {
         assert!(learn(&mut courtesy, 20 * EACH, 19));
         // What pays is what counts then.
         assert!(!learn(&mut courtesy, 20 * EACH, 20));
+    }
+
+    #[test]
+    fn way_is_given_rarely_to_those_who_compute() {
+        let mut courtesy = Courtesy::default();
+        courtesy.judge_way(SHORT);
+        assert!(!courtesy.way.pass());
+        courtesy.judge_way(2 * SHORT);
+        assert!(courtesy.way.pass());
     }
 
     #[test]

@@ -375,8 +375,7 @@ impl End {
             Cork::Out => {
                 // Where there is more to be answered, the answers can go out together.
                 let haste = match (self.haste, self.has_part()) {
-                    (Haste::Few(_), true) => Haste::Later,
-                    (Haste::Answers, true) => Haste::None,
+                    (Haste::Few(_) | Haste::Answers, true) => Haste::Later,
                     (haste, _) => haste,
                 };
                 keep_errno(|| self.far.readable(haste));

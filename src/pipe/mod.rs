@@ -46,7 +46,7 @@ pub enum Haste {
     /// Never.
     None,
     /// Not now: more is going to be written in a moment, and the socket, once it has nothing else to do, drives the
-    /// connection. The I/O thread sees to it that it isn't left to that alone.
+    /// connection if there are few. The I/O thread sees to it that it isn't left to that alone.
     Later,
 }
 
