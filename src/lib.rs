@@ -5,7 +5,8 @@
 //! | room | holds |
 //! |---|---|
 //! | [`consts`], [`error`], [`endpoint`], [`z85`] | the `ZMQ_*` numbers, errno values, addresses, Z85 |
-//! | `memory` | large blocks of memory, kept to be used again |
+//! | `memory` | large blocks of memory, kept to be used again; copying few bytes |
+//! | [`frame`] | the layout of a frame, wherever one is |
 //! | [`sync`] | the lock of what C programs hold |
 //! | [`message`] | the 64-byte C layout, body ownership and free callbacks, metadata |
 //! | [`options`] | the table of socket options |
@@ -21,6 +22,7 @@ pub mod consts;
 pub mod core;
 pub mod endpoint;
 pub mod error;
+pub mod frame;
 pub mod io;
 mod memory;
 pub mod message;

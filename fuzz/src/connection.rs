@@ -11,7 +11,7 @@ use zmq::{
     io::engine::{Engine, Read, Speech},
     message::{Message, Sink},
     options::SocketType,
-    pipe::{Door, End, Ends, Flags, pipe},
+    pipe::{Door, End, Ends, Kind, pipe},
     zmtp::{Codec, Command, Limit, Local, Version, curve, frame, v1},
 };
 
@@ -25,7 +25,7 @@ use crate::{
 /// What a connection delivers: a part of a message, or a subscription.
 #[derive(Debug, PartialEq, Eq)]
 struct Part {
-    flags: u8,
+    kind: Kind,
     body: Vec<u8>,
 }
 
@@ -72,15 +72,12 @@ impl Connection {
         loop {
             let (read, _) = self.engine.read(&mut self.near.tx);
             let mut part = Message::new();
-            while let Some(received) = self.far.read(&mut Sink::Message(&mut part)) {
-                let (flags, received) = received.expect("memory");
-                let flags = flags.0 & (Flags::MORE | Flags::SUBSCRIBE | Flags::CANCEL);
-                assert_eq!(
-                    (received.size, received.more),
-                    (part.size(), flags & Flags::MORE != 0)
-                );
+            while let Some((kind, _, _)) = self.far.peek() {
+                let received = self.far.read(&mut Sink::Message(&mut part));
+                let received = received.expect("a part").expect("memory");
+                assert_eq!((received.size, received.more), (part.size(), kind.more()));
                 self.outcome.parts.push(Part {
-                    flags,
+                    kind,
                     body: part.bytes().to_vec(),
                 });
             }
@@ -182,15 +179,17 @@ impl Model {
                 }
                 // Within a message they make no sense.
                 _ if self.inside => {}
-                Ok(Command::Subscribe(topic)) => self.whole(Flags::SUBSCRIBE, topic),
-                Ok(Command::Cancel(topic)) => self.whole(Flags::CANCEL, topic),
+                Ok(Command::Subscribe(topic)) => self.whole(Kind::Subscribe, topic),
+                Ok(Command::Cancel(topic)) => self.whole(Kind::Cancel, topic),
                 _ => {}
             }
             return;
         }
         self.inside = flags & 1 != 0;
         self.parts.push(Part {
-            flags: flags & 1,
+            kind: Kind::Part {
+                more: flags & 1 != 0,
+            },
             body: body.to_vec(),
         });
         if !self.inside {
@@ -198,9 +197,9 @@ impl Model {
         }
     }
 
-    fn whole(&mut self, flags: u8, topic: &[u8]) {
+    fn whole(&mut self, kind: Kind, topic: &[u8]) {
         self.parts.push(Part {
-            flags,
+            kind,
             body: topic.to_vec(),
         });
         self.whole = self.parts.len();
@@ -335,7 +334,7 @@ fn same(outcome: &Outcome, expected: &Outcome, is_short: bool) {
         let parts = outcome
             .parts
             .iter()
-            .map(|part| (part.flags, part.body.len()));
+            .map(|part| (part.kind, part.body.len()));
         parts.collect()
     };
     assert_eq!(

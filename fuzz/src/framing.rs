@@ -20,7 +20,7 @@ pub fn frames(octets: &[u8]) {
     let (mut codec, parse, max): (Codec, Parse, usize) = if old {
         (Codec::V1, v1::parse, v1::MAX_HEADER)
     } else {
-        (Codec::Clear, Header::parse, frame::MAX_HEADER)
+        (Codec::Clear, Header::parse, frame::HEAD_MAX)
     };
     let most = [0, 1, 255, 8192, 1 << 20, i64::MAX, -1][input.below(7)];
     let limit = Limit::new(most);

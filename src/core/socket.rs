@@ -25,11 +25,12 @@ use crate::{
     consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
     endpoint::Endpoint,
     error::{Error, Result},
+    frame::SHORT_MAX,
     io::{Host, Listener, Live, Owner, Session},
     message::{Incoming, Received, Sink, Small, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
-    pipe::{End, Event, Far, Haste, Inbox, PipeId, SHORT_MAX},
+    pipe::{End, Event, Far, Haste, Inbox, PipeId},
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
@@ -352,7 +353,7 @@ impl Socket {
     ///
     /// [`BROKEN`]: crate::pattern::BROKEN
     pub fn try_send(&mut self, more: bool, part: &mut Source) -> Result<()> {
-        if !more && self.send_short(part.bytes()) {
+        if !more && !part.is_lent() && self.send_short(part.bytes()) {
             part.done();
             return Ok(());
         }

@@ -56,7 +56,7 @@ pub fn send(handle: Handle, more: bool, dont_wait: bool, mut part: impl Outgoing
         if let Some(socket) = inside.content()
             && socket.is_undisturbed()
         {
-            if !more && socket.send_short(part.bytes()) {
+            if !more && part.may_be_copied() && socket.send_short(part.bytes()) {
                 inside.leave();
                 part.done();
                 return Ok(());

@@ -16,7 +16,7 @@ mod large;
 mod writing;
 
 use std::{
-    cell::RefCell,
+    cell::Cell,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
@@ -25,8 +25,8 @@ use super::socket::{self, Moved};
 use crate::{
     error::{Error, Result},
     message::Source,
-    pipe::{Batch, Flags, REFERENCE_MIN, Tx},
-    zmtp::{self, Codec, Command, Header, Limit, Reply, Version, frame},
+    pipe::{Batch, REFERENCE_MIN, Tx},
+    zmtp::{self, Codec, Command, Header, Limit, Reply, Version},
 };
 
 /// What is read at once into a buffer that all connections of a thread share (bytes).
@@ -46,7 +46,7 @@ pub(super) const READ_TURNS: usize = 8;
 /// What driving needs for the while, one for each thread.
 #[derive(Default)]
 struct Scratch {
-    /// Read into where it is spare, and nothing else is written there: it has only as much memory as has come at once.
+    /// What is read of a peer's that there is no room for in the pipe.
     buffer: Vec<u8>,
     batch: Batch,
     /// Takes turns with an engine's `out`.
@@ -55,8 +55,15 @@ struct Scratch {
     coded: Vec<u8>,
 }
 
-thread_local! {
-    static SCRATCH_PAD: RefCell<Scratch> = RefCell::default();
+/// Runs something with what the thread has for that; or with something new, if the thread is ending, or is in the midst of it.
+fn with_scratch<T>(run: impl FnOnce(&mut Scratch) -> T) -> T {
+    thread_local!(static SCRATCH_PAD: Cell<Option<Box<Scratch>>> = const { Cell::new(None) });
+    let kept = SCRATCH_PAD.try_with(Cell::take);
+    let mut scratch = kept.ok().flatten().unwrap_or_default();
+    let result = run(&mut scratch);
+    // A thread that is ending has no place for it any more.
+    let _ = SCRATCH_PAD.try_with(|pad| pad.set(Some(scratch)));
+    result
 }
 
 /// What speaks on the wire.
@@ -232,12 +239,12 @@ impl Engine {
             if !self.parse(tx)? {
                 return Ok(Read::Stalled);
             }
-            let (bytes, wanted) =
-                match SCRATCH_PAD.with_borrow_mut(|pad| self.fill(tx, &mut pad.buffer))? {
-                    (Moved::Bytes(bytes), wanted) => (bytes, wanted),
-                    (Moved::Blocked, _) => return Ok(Read::All),
-                    (Moved::End, _) => return Err(Error::EPIPE),
-                };
+            let (bytes, wanted) = match with_scratch(|scratch| self.fill(tx, &mut scratch.buffer))?
+            {
+                (Moved::Bytes(bytes), wanted) => (bytes, wanted),
+                (Moved::Blocked, _) => return Ok(Read::All),
+                (Moved::End, _) => return Err(Error::EPIPE),
+            };
             self.heard = true;
             self.came = u32::try_from(bytes).unwrap_or(u32::MAX);
             if bytes < wanted {
@@ -262,38 +269,43 @@ impl Engine {
 
     /// Accepts the whole frames among what is staged. False if the pipe is full.
     fn parse(&mut self, tx: &mut Tx) -> Result<bool> {
-        // What of the records accepted last is commands that say nothing to the reader (bytes).
-        let mut skipped = 0;
         loop {
             if self.missing() > 0 {
-                break;
+                return Ok(true);
             }
             if let Some(large) = self.bodies.current.take() {
                 self.complete(tx, large)?;
             }
-            if self.reply.is_none() && self.accept_plain(tx) {
-                skipped = 0;
+            if self.reply.is_none() {
+                self.accept_parts(tx);
             }
             let staged = tx.queue().staged();
             let Some(header) = Header::parse(staged, self.limit)? else {
-                break;
+                return Ok(true);
             };
             let (size, here) = (header.frame_len(), staged.len());
-            let is_command = header.flags.command() && size <= here;
-            if is_command && self.skip(tx, &header) {
-                skipped += size;
+            let is_command = header.flags.command();
+            if is_command && size <= here {
+                let command = Command::parse(&staged[header.header_len..size]).ok();
+                match command {
+                    // Within a message a subscription makes no sense, and would end it.
+                    Some(Command::Subscribe(_) | Command::Cancel(_)) if !self.inside => {
+                        if !tx.has_room() {
+                            return Ok(false);
+                        }
+                        tx.accept_frame();
+                    }
+                    command => {
+                        self.obey(command);
+                        tx.queue().skip(size);
+                    }
+                }
                 continue;
             }
-            if !self.inside && !tx.has_room() {
-                tx.queue().take_back(skipped);
+            if !is_command && !self.inside && !tx.has_room() {
                 return Ok(false);
             }
-            if is_command {
-                skipped = self.subscribe(tx);
-                continue;
-            }
             if size > here {
-                tx.queue().take_back(std::mem::take(&mut skipped));
                 if header.body_len >= REFERENCE_MIN {
                     self.begin_large(tx, &header)?;
                     continue;
@@ -302,50 +314,30 @@ impl Engine {
                     // What is missing is to come right behind it.
                     tx.queue().room(size - here)?;
                 }
-                break;
-            }
-            let staged = tx.queue().staged();
-            if staged[0] & !Flags::WIRE != 0 {
-                staged[0] &= Flags::WIRE;
+                return Ok(true);
             }
             self.begin_frame(header.flags, header.body_len)?;
-            self.bodies.before = if self.inside {
-                self.bodies.before + size
-            } else {
-                0
+            self.bodies.before = match self.inside {
+                true => self.bodies.before + size,
+                false => 0,
             };
-            // SAFETY: a whole frame, without flags of ours.
-            unsafe { tx.queue().accept(size) };
-            skipped = 0;
-            if !self.inside {
-                tx.end_message();
-            }
+            tx.accept_frame();
         }
-        // There may never be a message that has the reader pass over them.
-        tx.queue().take_back(skipped);
-        Ok(true)
     }
 
-    /// Accepts frames at a walk, as long as there is nothing to be done with them. False if there are none.
+    /// Accepts frames at a walk, as long as there is nothing to be done with them.
     #[inline]
-    fn accept_plain(&mut self, tx: &mut Tx) -> bool {
-        let room = tx.known_room();
-        let walk = frame::walk(tx.queue().staged(), self.limit, room);
+    fn accept_parts(&mut self, tx: &mut Tx) {
+        let walk = tx.accept_parts(self.limit);
         if walk.messages > 0 {
-            // SAFETY: whole frames, without flags of ours.
-            unsafe { tx.queue().accept(walk.whole) };
-            tx.end_messages(walk.messages);
             self.inside = false;
             self.bodies.before = 0;
         }
         let begun = walk.octets - walk.whole;
         if begun > 0 {
-            // SAFETY: as above.
-            unsafe { tx.queue().accept(begun) };
             self.inside = true;
             self.bodies.before += begun;
         }
-        walk.octets > 0
     }
 
     /// A frame of a message is next.
@@ -376,7 +368,7 @@ impl Engine {
                     Moved::End => return Err(Error::EPIPE),
                 }
             }
-            tx.write(0, &mut Source::Bytes(&chunk))?;
+            tx.write(false, &mut Source::Bytes(&chunk))?;
         }
         Ok(Read::More)
     }
@@ -384,13 +376,13 @@ impl Engine {
     /// Reads and forgets what has come, so that closing doesn't reset the connection and lose
     /// what the peer has yet to take.
     pub fn discard_input(&mut self) {
-        SCRATCH_PAD.with_borrow_mut(|pad| {
-            pad.buffer.reserve(SCRATCH);
+        with_scratch(|scratch| {
+            let buffer = large::read_buffer(&mut scratch.buffer);
             let piece = libc::iovec {
-                iov_base: pad.buffer.as_mut_ptr().cast(),
-                iov_len: SCRATCH,
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: buffer.len(),
             };
-            for _ in 0..16 {
+            for _ in 0..64 {
                 // SAFETY: the buffer is ours to write.
                 let received = unsafe { socket::receive(self.fd(), &[piece]) };
                 if !matches!(received, Ok(Moved::Bytes(_))) {

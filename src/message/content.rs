@@ -2,7 +2,6 @@
 
 use std::{
     ffi::c_void,
-    mem::ManuallyDrop,
     ptr::NonNull,
     slice,
     sync::atomic::{AtomicU32, Ordering},
@@ -11,34 +10,35 @@ use std::{
 use super::{slab::Block, spent};
 use crate::{
     error::{Error, Result, keep_errno},
-    memory,
+    frame, memory,
 };
 
 /// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
 pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
 
 /// The head of a shared body. A body of ours is right behind the head that its frame has on the wire (RFC 23), so that the
-/// two are one piece; and that follows in the same allocation, or is in the same block.
+/// two are one piece: it follows in the same allocation, or is elsewhere in the same block.
 #[repr(C)]
 pub struct Content {
     data: *mut u8,
     size: usize,
-    free: Option<FreeFn>,
+    owner: Owner,
     references: AtomicU32,
-    /// Both are in a block.
-    in_block: bool,
-    /// For a body that follows: the flag byte of a long frame, at the end.
-    flags: [u8; 3],
-    tail: Tail,
+    /// So that a body that follows is aligned as malloc(3)'s memory is, nearly.
+    _padding: [u8; 3],
+    /// The head of its frame, if the body follows in the same allocation: at the end, whatever its length is.
+    head: [u8; frame::HEAD_MAX],
 }
 
+/// Whose memory the body is in.
 #[repr(C)]
-union Tail {
-    /// What a caller's function is given.
-    hint: *mut c_void,
-    /// For a body that follows: the length in network order, whose last two bytes are a short frame's flag byte and length.
-    length: [u8; 8],
-    block: NonNull<Block>,
+enum Owner {
+    /// The same allocation.
+    Own,
+    /// A block, which the content is in as well.
+    Block(NonNull<Block>),
+    /// The caller's, which is given it back with the hint.
+    Foreign(FreeFn, *mut c_void),
 }
 
 /// A counted reference to a body. The last one frees it, on whichever thread that is; what is the caller's is
@@ -52,36 +52,26 @@ unsafe impl Send for Body {}
 // SAFETY: as above; shared access only reads.
 unsafe impl Sync for Body {}
 
-/// The flag of a frame with a length of eight bytes.
-const LONG: u8 = 2;
-
-/// The head of a frame with a body of so many bytes, if no more parts follow: how many bytes it has, which are the last of these.
-pub fn frame_head(size: usize) -> (usize, [u8; 9]) {
-    let mut long = [LONG; 9];
-    long[1..].copy_from_slice(&(size as u64).to_be_bytes());
-    (if size <= 255 { 2 } else { 9 }, long)
-}
-
 const HEAD: usize = size_of::<Content>();
-const _: () = assert!(HEAD == std::mem::offset_of!(Content, tail) + size_of::<Tail>());
+const _: () = assert!(std::mem::offset_of!(Content, head) + frame::HEAD_MAX == HEAD);
 
 impl Body {
     /// A body of `size` bytes of unset content. ENOMEM if there is no memory for it.
     pub fn new(size: usize) -> Result<Body> {
         let bytes = HEAD.checked_add(size).ok_or(Error::ENOMEM)?;
-        let content = memory::take(bytes)?.cast::<Content>();
-        // SAFETY: freshly allocated, large enough and aligned for the head and `size` bytes more.
+        let content = memory::BODIES.take(bytes)?.cast::<Content>();
+        let mut head = [0; frame::HEAD_MAX];
+        let len = frame::put_head(frame::Flags::NONE, size, &mut head);
+        head.rotate_right(frame::HEAD_MAX - len);
+        // SAFETY: freshly allocated, large enough and aligned for the content, and for `size` bytes behind its last field.
         unsafe {
             content.write(Content {
                 data: content.as_ptr().cast::<u8>().add(HEAD),
                 size,
-                free: None,
+                owner: Owner::Own,
                 references: AtomicU32::new(1),
-                in_block: false,
-                flags: [0, 0, LONG],
-                tail: Tail {
-                    length: (size as u64).to_be_bytes(),
-                },
+                _padding: [0; 3],
+                head,
             });
         }
         Ok(Body(content))
@@ -97,16 +87,15 @@ impl Body {
         size: usize,
         block: NonNull<Block>,
     ) -> Body {
-        // SAFETY: as promised.
+        // SAFETY: there is room for the content, by the contract of this function.
         unsafe {
             content.write(Content {
                 data,
                 size,
-                free: None,
+                owner: Owner::Block(block),
                 references: AtomicU32::new(1),
-                in_block: true,
-                flags: [0; 3],
-                tail: Tail { block },
+                _padding: [0; 3],
+                head: [0; frame::HEAD_MAX],
             });
         }
         Body(content)
@@ -123,12 +112,10 @@ impl Body {
         hint: *mut c_void,
     ) -> Result<Body> {
         let body = Body::new(0)?;
-        // SAFETY: the only reference so far.
-        unsafe {
-            let content = &mut *body.0.as_ptr();
-            (content.data, content.size, content.free) = (data, size, Some(free));
-            content.tail = Tail { hint };
-        }
+        // SAFETY: this is the only reference so far.
+        let content = unsafe { &mut *body.0.as_ptr() };
+        (content.data, content.size) = (data, size);
+        content.owner = Owner::Foreign(free, hint);
         Ok(body)
     }
 
@@ -149,35 +136,31 @@ impl Body {
         self.content().size
     }
 
+    /// The bytes.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        let content = self.content();
+        if content.size == 0 {
+            // The caller's may be nowhere then.
+            return &[];
+        }
+        // SAFETY: there are so many bytes, and nobody writes to what is shared.
+        unsafe { slice::from_raw_parts(content.data, content.size) }
+    }
+
     /// The frame of a body of ours if no more parts follow: as it goes over the wire.
     #[inline]
     pub fn frame(&self) -> Option<&[u8]> {
         let content = self.content();
-        if content.free.is_some() {
+        if self.is_foreign() {
             return None;
         }
-        let (head, _) = frame_head(content.size);
-        // SAFETY: so many bytes before the body are its frame's head.
+        let head = frame::head_len(content.size);
+        // SAFETY: a body of ours has its frame's head right before it.
         unsafe {
             let frame = content.data.sub(head);
             Some(slice::from_raw_parts(frame, head + content.size))
         }
-    }
-
-    /// The reference as a pointer; to be made one again by [`Body::from_raw`].
-    #[inline]
-    pub fn into_raw(self) -> *const u8 {
-        ManuallyDrop::new(self).0.as_ptr().cast()
-    }
-
-    /// The reference that was made a pointer.
-    ///
-    /// # Safety
-    /// It was, and each such pointer is made a reference once.
-    #[inline]
-    pub unsafe fn from_raw(at: *const u8) -> Body {
-        // SAFETY: what `into_raw` gave isn't null.
-        Body(unsafe { NonNull::new_unchecked(at.cast_mut().cast()) })
     }
 
     /// Takes so many references more, each to be had by [`Body::another`] or to be given up.
@@ -210,7 +193,7 @@ impl Body {
 
     /// Whether the last reference calls back into the program.
     pub fn is_foreign(&self) -> bool {
-        self.content().free.is_some()
+        matches!(self.content().owner, Owner::Foreign(..))
     }
 }
 
@@ -232,14 +215,23 @@ impl Drop for Body {
         {
             return;
         }
-        match content.free {
-            Some(_) => spent::keep(Spent(self.0)),
-            // SAFETY: one of its owners, which nobody has a reference to any more.
-            None if content.in_block => unsafe { Block::release(content.tail.block) },
+        match content.owner {
+            Owner::Foreign(..) => spent::keep(Spent(self.0)),
+            // SAFETY: it is one of the block's owners, and nobody has a reference to it any more.
+            Owner::Block(block) => unsafe { Block::release(block) },
             // SAFETY: taken in `new` for so many bytes, and nobody has a reference any more.
-            None => unsafe { memory::give_back(self.0.cast(), HEAD + content.size) },
+            Owner::Own => unsafe { free(self.0, content.size) },
         }
     }
+}
+
+/// Gives back what [`Body::new`] has taken for a body of `size` bytes.
+///
+/// # Safety
+/// It was, and is not used any more.
+unsafe fn free(content: NonNull<Content>, size: usize) {
+    // SAFETY: the same number of bytes as in `new`.
+    unsafe { memory::BODIES.give_back(content.cast(), HEAD + size) };
 }
 
 /// A body of the caller's that nobody has a reference to any more, and that is to be given back to it.
@@ -252,11 +244,11 @@ impl Drop for Spent {
     fn drop(&mut self) {
         // SAFETY: alive, and this is all that is left of it.
         let content = unsafe { self.0.as_ref() };
-        if let Some(free) = content.free {
-            // SAFETY: promised to `foreign`, which has set the hint.
-            keep_errno(|| unsafe { free(content.data.cast(), content.tail.hint) });
+        if let Owner::Foreign(free, hint) = content.owner {
+            // SAFETY: the caller's function, with what it was to be given: the contract of `foreign`.
+            keep_errno(|| unsafe { free(content.data.cast(), hint) });
         }
         // SAFETY: taken in `new` for a body of no bytes, and nobody has a reference any more.
-        unsafe { memory::give_back(self.0.cast(), HEAD) };
+        unsafe { free(self.0, 0) };
     }
 }

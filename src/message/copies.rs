@@ -1,6 +1,6 @@
 //! Copies of a message, as many as there are receivers.
 
-use super::{Message, Outside};
+use super::{Message, Payload};
 
 /// Makes copies of a message that share its body, whose references are taken all at once: taken one by one, each would have
 /// the count come back from where another copy is being dropped.
@@ -27,30 +27,29 @@ impl Copies {
         self.of.bytes()
     }
 
-    /// One of them.
-    pub fn take(&mut self) -> Message {
-        if !self.of.is_outside() {
-            return self.of.duplicate();
-        }
-        let (size, more) = (self.of.size(), self.of.more());
-        // SAFETY: just looked; of this size, and taken out just now.
-        unsafe { Message::from_outside(self.take_outside(), size, more) }
+    /// Whether their body is the caller's own memory.
+    pub fn is_foreign(&self) -> bool {
+        self.of.is_foreign()
     }
 
-    /// One of them, as [`Message::take_outside`] gives it.
-    ///
-    /// # Safety
-    /// Their body is not inline.
+    /// One of them.
+    pub fn take(&mut self) -> Message {
+        match self.payload() {
+            Some(payload) => Message::of_payload(payload, self.of.more()),
+            None => self.of.duplicate(),
+        }
+    }
+
+    /// The body of one of them; none if it is in the message itself.
     #[inline]
-    pub unsafe fn take_outside(&mut self) -> Outside {
+    pub fn payload(&mut self) -> Option<Payload> {
         match self.of.body() {
             Some(body) if self.left > 0 => {
                 self.left -= 1;
-                // SAFETY: one of those that were added.
-                Outside::of(unsafe { body.another() }, true)
+                // SAFETY: one of those that were added in `new`, of which there is one left.
+                Some(Payload::Counted(unsafe { body.another() }, true))
             }
-            // SAFETY: as promised.
-            _ => unsafe { self.of.duplicate().take_outside() },
+            _ => self.of.duplicate().take_payload(),
         }
     }
 }

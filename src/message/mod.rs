@@ -6,9 +6,9 @@
 
 mod content;
 mod copies;
-mod copy;
 mod metadata;
 mod part;
+mod payload;
 mod slab;
 mod spent;
 
@@ -16,13 +16,17 @@ use std::{ffi::c_void, mem::ManuallyDrop, ops::Range, ptr, slice};
 
 pub use content::{Body, FreeFn};
 pub use copies::Copies;
-pub use copy::{Small, copy};
 pub use metadata::{Metadata, MetadataRef, Stock};
 pub use part::{Incoming, Outgoing, Received, Sink, Source};
+pub use payload::Payload;
 pub use slab::{BODY_MAX as SLAB_MAX, Slab};
 pub use spent::drop_spent;
 
-use crate::error::{Error, Result};
+pub use crate::memory::Small;
+use crate::{
+    error::{Error, Result},
+    memory::copy,
+};
 
 /// The most bytes that a message holds without an allocation.
 pub const INLINE_MAX: usize = 40;
@@ -66,28 +70,6 @@ pub struct Message {
 }
 
 const _: () = assert!(size_of::<Message>() == 64 && align_of::<Message>() == 8);
-
-/// A message whose body is outside of it, as a pipe passes it on: without its metadata.
-#[derive(Clone, Copy)]
-pub struct Outside {
-    /// What holds the body, or the constant body itself.
-    pub at: *const u8,
-    /// Whether it is constant.
-    pub constant: bool,
-    /// Whether others may have the same body.
-    pub shared: bool,
-}
-
-impl Outside {
-    #[inline]
-    fn of(body: Body, shared: bool) -> Outside {
-        Outside {
-            at: body.into_raw(),
-            constant: false,
-            shared,
-        }
-    }
-}
 
 // SAFETY: a counted body may go anywhere, and so may constant memory by the contract of `constant`.
 unsafe impl Send for Message {}
@@ -207,11 +189,12 @@ impl Message {
             return Ok(());
         }
         self.drop_content();
-        // SAFETY: nothing is left to be dropped; there is room for so many bytes.
-        unsafe {
+        // SAFETY: nothing is left to be dropped, and what is there now is inline.
+        let inline = unsafe {
             Message::emplace_inline(self, bytes.len(), more, metadata());
-            copy(bytes.as_ptr(), (&raw mut self.storage).cast(), bytes.len());
-        }
+            &mut self.storage.inline
+        };
+        copy(bytes, inline);
         Ok(())
     }
 
@@ -223,8 +206,8 @@ impl Message {
             return false;
         }
         (self.size, self.more) = (bytes.len() as u8, false);
-        // SAFETY: there is room for so many bytes.
-        unsafe { copy(bytes.as_ptr(), (&raw mut self.storage).cast(), bytes.len()) };
+        // SAFETY: the kind says that the message is inline.
+        copy(bytes, unsafe { &mut self.storage.inline });
         true
     }
 
@@ -325,72 +308,61 @@ impl Message {
         std::mem::take(self)
     }
 
-    /// Takes out the body, and leaves an empty message.
-    ///
-    /// # Safety
-    /// The body is not inline; it isn't if it has more than [`INLINE_MAX`] bytes.
+    /// Takes out the body, and leaves an empty message. None if it is in the message itself, which then stays.
     #[inline]
-    pub unsafe fn take_outside(&mut self) -> Outside {
-        debug_assert!(self.is_outside());
+    pub fn take_payload(&mut self) -> Option<Payload> {
         let shared = self.shared;
-        let outside = match self.counted() {
-            Some(body) => Outside::of(body, shared),
-            None => Outside {
-                // SAFETY: what is neither counted nor inline is constant.
-                at: unsafe { self.storage.constant.data },
-                constant: true,
-                shared,
-            },
+        let payload = match self.kind {
+            Kind::COUNTED => Payload::Counted(self.counted()?, shared),
+            Kind::CONSTANT => Payload::Constant(self.constant()),
+            _ => return None,
         };
         self.reset();
-        outside
+        Some(payload)
     }
 
-    /// The message that was taken out, of this size, a part of another or not.
-    ///
-    /// # Safety
-    /// As for [`Message::put_outside`].
+    /// The constant body, which there is by the message's kind.
+    fn constant(&self) -> &'static [u8] {
+        // SAFETY: the kind is CONSTANT, as the caller has looked; such a body is there for ever (`Message::foreign`).
+        unsafe {
+            let Constant { data, size } = self.storage.constant;
+            match size {
+                0 => &[],
+                _ => slice::from_raw_parts(data, size),
+            }
+        }
+    }
+
+    /// A message with this body, a part of another or not.
     #[inline]
-    pub unsafe fn from_outside(outside: Outside, size: usize, more: bool) -> Message {
+    pub fn of_payload(payload: Payload, more: bool) -> Message {
         let mut message = Message::new();
-        // SAFETY: as promised.
-        unsafe { message.put_outside(outside, size, more, None) };
+        message.put_payload(payload, more, None);
         message
     }
 
     /// Becomes that message, in its place: what is moved right after it was written bit by bit keeps the processor waiting.
-    ///
-    /// # Safety
-    /// It was taken out of one of this size, and is made a message once.
     #[inline(always)]
-    pub unsafe fn put_outside(
-        &mut self,
-        outside: Outside,
-        size: usize,
-        more: bool,
-        metadata: Option<MetadataRef>,
-    ) {
+    pub fn put_payload(&mut self, payload: Payload, more: bool, metadata: Option<MetadataRef>) {
         self.drop_content();
-        // SAFETY: nothing is left to be dropped; the body is as promised, and the kind says which field is set.
+        // SAFETY: nothing is left to be dropped, and the kind says which field is set.
         unsafe {
-            if outside.constant {
-                let data = outside.at;
-                (&raw mut self.storage.constant).write(Constant { data, size });
-                (&raw mut self.kind).write(Kind::CONSTANT);
-            } else {
-                let counted = ManuallyDrop::new(Body::from_raw(outside.at));
-                (&raw mut self.storage.counted).write(counted);
-                (&raw mut self.kind).write(Kind::COUNTED);
+            match payload {
+                Payload::Constant(bytes) => {
+                    let (data, size) = (bytes.as_ptr(), bytes.len());
+                    (&raw mut self.storage.constant).write(Constant { data, size });
+                    (&raw mut self.kind).write(Kind::CONSTANT);
+                    self.shared = false;
+                }
+                Payload::Counted(body, shared) => {
+                    (&raw mut self.storage.counted).write(ManuallyDrop::new(body));
+                    (&raw mut self.kind).write(Kind::COUNTED);
+                    self.shared = shared;
+                }
             }
             (&raw mut self.metadata).write(metadata);
         }
-        (self.more, self.shared) = (more, outside.shared);
-    }
-
-    /// The body with its frame's head before it, as that is where no more parts follow; only a body of ours has it.
-    #[inline]
-    pub fn frame(&self) -> Option<&[u8]> {
-        self.body()?.frame()
+        self.more = more;
     }
 
     /// Another message with the same body, not copied if it is a counted one; zmq_msg_copy(3).
@@ -454,21 +426,11 @@ impl Message {
     /// The body.
     #[inline(always)]
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the kind says which field is set; nobody writes to what is shared.
+        // SAFETY: the kind says which field is set.
         unsafe {
             match self.kind {
-                Kind::COUNTED => {
-                    let body = &self.storage.counted;
-                    if body.size() == 0 {
-                        return &[];
-                    }
-                    slice::from_raw_parts(body.data(), body.size())
-                }
-                Kind::CONSTANT if self.storage.constant.size == 0 => &[],
-                Kind::CONSTANT => {
-                    let constant = self.storage.constant;
-                    slice::from_raw_parts(constant.data, constant.size)
-                }
+                Kind::COUNTED => self.storage.counted.bytes(),
+                Kind::CONSTANT => self.constant(),
                 _ => &self.storage.inline[..usize::from(self.size)],
             }
         }

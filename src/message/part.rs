@@ -1,7 +1,7 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use super::{Copies, Message, MetadataRef, Outside, Small, Stock, copy};
-use crate::error::Result;
+use super::{Copies, Message, MetadataRef, Payload, Small, Stock};
+use crate::{error::Result, memory::copy};
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
 pub enum Source<'a> {
@@ -17,6 +17,8 @@ pub enum Source<'a> {
 pub trait Outgoing {
     /// The bytes of the body.
     fn bytes(&self) -> &[u8];
+    /// Whether a copy of the body will do: it is not lent, to be given back when it was delivered.
+    fn may_be_copied(&self) -> bool;
     /// The body, if it is small and all that there is to the part.
     fn small(&self) -> Option<Small<'_>>;
     /// They were sent.
@@ -31,6 +33,11 @@ impl Outgoing for &[u8] {
     #[inline(always)]
     fn bytes(&self) -> &[u8] {
         self
+    }
+
+    #[inline(always)]
+    fn may_be_copied(&self) -> bool {
+        true
     }
 
     #[inline(always)]
@@ -52,6 +59,11 @@ impl Outgoing for &mut Message {
     #[inline(always)]
     fn bytes(&self) -> &[u8] {
         Message::bytes(self)
+    }
+
+    #[inline(always)]
+    fn may_be_copied(&self) -> bool {
+        !self.is_foreign()
     }
 
     #[inline(always)]
@@ -104,19 +116,23 @@ impl Source<'_> {
         }
     }
 
-    /// As [`Source::take`], for a pipe to pass on.
-    ///
-    /// # Safety
-    /// There are more than [`INLINE_MAX`](super::INLINE_MAX) bytes.
+    /// As [`Source::take`], but for the body alone; none if it is in the message itself, which then stays.
     #[inline]
-    pub unsafe fn take_outside(&mut self) -> Result<Outside> {
-        // SAFETY: as promised.
-        unsafe {
-            Ok(match self {
-                Source::Bytes(bytes) => Message::copy_of(bytes)?.take_outside(),
-                Source::Message(message) => message.take_outside(),
-                Source::Copy(copies) => copies.take_outside(),
-            })
+    pub fn take_payload(&mut self) -> Result<Option<Payload>> {
+        Ok(match self {
+            Source::Bytes(bytes) => Message::copy_of(bytes)?.take_payload(),
+            Source::Message(message) => message.take_payload(),
+            Source::Copy(copies) => copies.payload(),
+        })
+    }
+
+    /// Whether the body is the caller's own memory, to be given back when it was delivered, and not before.
+    #[inline]
+    pub fn is_lent(&self) -> bool {
+        match self {
+            Source::Bytes(_) => false,
+            Source::Message(message) => message.is_foreign(),
+            Source::Copy(copies) => copies.is_foreign(),
         }
     }
 }
@@ -144,9 +160,7 @@ pub trait Incoming {
 impl Incoming for &mut [u8] {
     #[inline(always)]
     fn copy(&mut self, body: &[u8], _: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
-        let size = body.len().min(self.len());
-        // SAFETY: both have so many bytes, and no body is in the caller's buffer.
-        unsafe { copy(body.as_ptr(), self.as_mut_ptr(), size) };
+        copy(body.get(..self.len()).unwrap_or(body), self);
         Ok(())
     }
 
@@ -156,8 +170,7 @@ impl Incoming for &mut [u8] {
         let Some(small) = Small::new(small) else {
             return false;
         };
-        // SAFETY: there is so much room, and no body is in the caller's buffer.
-        unsafe { small.copy_to(self.as_mut_ptr()) };
+        small.copy_to(self);
         true
     }
 
@@ -236,24 +249,17 @@ impl Sink<'_> {
         }
     }
 
-    /// Takes a message that was taken out of a pipe.
-    ///
-    /// # Safety
-    /// As for [`Message::put_outside`].
+    /// Takes a message whose body was handed on.
     #[inline(always)]
-    pub unsafe fn put_outside(
+    pub fn put_payload(
         &mut self,
-        outside: Outside,
-        size: usize,
+        payload: Payload,
         more: bool,
         metadata: impl FnOnce() -> Option<MetadataRef>,
     ) {
-        // SAFETY: as promised.
-        unsafe {
-            match self {
-                Sink::Message(into) => into.put_outside(outside, size, more, metadata()),
-                _ => self.put(Message::from_outside(outside, size, more), metadata),
-            }
+        match self {
+            Sink::Message(into) => into.put_payload(payload, more, metadata()),
+            _ => self.put(Message::of_payload(payload, more), metadata),
         }
     }
 }

@@ -12,8 +12,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::content::{Body, Content, frame_head};
-use crate::{error::Result, memory};
+use super::content::{Body, Content};
+use crate::{
+    error::Result,
+    frame::{Flags, Head},
+    memory,
+};
 
 /// How many bytes a block has.
 const BLOCK: usize = 16 * 1024;
@@ -42,17 +46,18 @@ impl Slab {
     /// A body with a copy of these bytes. ENOMEM if there is no memory for it.
     pub fn copy_of(&mut self, bytes: &[u8]) -> Result<Body> {
         debug_assert!(bytes.len() <= BODY_MAX);
-        let (head, long) = frame_head(bytes.len());
-        let frame = head + bytes.len();
+        let head = Head::new(Flags::NONE, bytes.len());
+        let head = head.as_slice();
+        let frame = head.len() + bytes.len();
         let block = match self.block {
             Some(block) if self.to - self.from >= frame + size_of::<Content>() => block,
             _ => self.open()?,
         };
         // SAFETY: there is so much room, which is the slab's own; multiples of a content's size from the end are aligned for it.
         unsafe {
-            let at = block.cast::<u8>().add(self.from);
-            at.copy_from_nonoverlapping(NonNull::from(&long[long.len() - head..]).cast(), head);
-            let data = at.as_ptr().add(head);
+            let at = block.cast::<u8>().add(self.from).as_ptr();
+            ptr::copy_nonoverlapping(head.as_ptr(), at, head.len());
+            let data = at.add(head.len());
             ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
             self.from += frame;
             self.to -= size_of::<Content>();
@@ -72,7 +77,7 @@ impl Slab {
         let block = match self.block.filter(is_free) {
             Some(block) => block,
             None => {
-                let block = memory::take(BLOCK)?.cast::<Block>();
+                let block = memory::BODIES.take(BLOCK)?.cast::<Block>();
                 // SAFETY: taken just now, large enough and aligned.
                 unsafe {
                     block.write(Block {
@@ -106,7 +111,7 @@ impl Block {
         // SAFETY: alive until its last owner gives it back, which has seen all that the others did.
         unsafe {
             if block.as_ref().owners.fetch_sub(1, Ordering::AcqRel) == 1 {
-                memory::give_back(block.cast(), BLOCK);
+                memory::BODIES.give_back(block.cast(), BLOCK);
             }
         }
     }
@@ -129,7 +134,10 @@ mod tests {
         for (i, pair) in bodies.windows(2).enumerate() {
             let [one, next] = [&pair[0], &pair[1]].map(|body| body.frame().unwrap());
             assert_eq!(one[one.len() - bodies[i].size()..], bytes(i));
-            assert_eq!(one.len() - bodies[i].size(), frame_head(bodies[i].size()).0);
+            assert_eq!(
+                one.len() - bodies[i].size(),
+                crate::frame::head_len(bodies[i].size())
+            );
             gaps += usize::from(one.as_ptr_range().end != next.as_ptr());
         }
         let all: usize = (0..200).map(|i| bytes(i).len()).sum();

@@ -152,7 +152,7 @@ impl Distributor {
         match self.matching {
             0 => {}
             1 => self.write(0, pipes, |end| end.write(more, part)),
-            matching if !is_to_be_shared(part.bytes().len(), matching) => {
+            matching if !part.is_lent() && !is_to_be_shared(part.bytes().len(), matching) => {
                 let bytes = part.bytes();
                 self.post_to_each(pipes, more, |this, pipes, place| {
                     this.prefetch(place + AHEAD, pipes, bytes.len());
@@ -182,7 +182,7 @@ impl Distributor {
 
     /// A message with the part's body, which is to be shared. What all connections get, message after message, is one piece.
     fn shareable(&mut self, more: bool, part: &mut Source) -> Result<Message> {
-        let is_whole = !self.more && !more;
+        let is_whole = !self.more && !more && !part.is_lent();
         let bytes = part.bytes();
         match is_whole && self.matching == self.active && !self.is_kept && bytes.len() <= SLAB_MAX {
             true => Ok(self.slab.copy_of(bytes)?.into()),

@@ -64,7 +64,7 @@ impl FairQueue {
             while more {
                 let mut message = Message::new();
                 match end.read(&mut Sink::Message(&mut message)) {
-                    Some(Ok((_, received))) => more = received.more,
+                    Some(Ok(received)) => more = received.more,
                     _ => break,
                 }
                 self.rest.push_back(message);
@@ -187,7 +187,7 @@ impl FairQueue {
             let id = self.ring.get(self.current).ok_or(Error::EAGAIN)?;
             if let Some(end) = pipes.get_mut(id) {
                 if let Some(read) = end.read(sink) {
-                    let (_, received) = read?;
+                    let received = read?;
                     return Ok(self.received(pipes, received));
                 }
                 if end.is_at_end() {

@@ -4,7 +4,7 @@ use super::{BROKEN, Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::Source,
-    pipe::{Flags, PipeId},
+    pipe::PipeId,
 };
 
 /// Gives a message to each pipe that has room in turn. Pipes that were found full stand behind
@@ -74,7 +74,7 @@ impl LoadBalancer {
             && let Some(end) = pipes.get_mut(id)
             && end.has_known_room()
         {
-            end.put(if more { Flags::MORE } else { 0 }, part)?;
+            end.put(more, part)?;
             self.sent(more);
             return Ok(Some(id));
         }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     message::{MetadataRef, Received, Sink, Source},
-    pipe::{Flags, PipeId},
+    pipe::{Kind, PipeId},
 };
 
 /// What is to be received.
@@ -67,12 +67,11 @@ const HURRY_MAX: u32 = 7;
 
 /// What a part asks for, if it is a subscription: whether to begin or to end it, and the topic.
 #[inline]
-fn as_subscription((flags, body): (Flags, &[u8])) -> Option<(bool, &[u8])> {
-    match body {
-        _ if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) => {
-            Some((flags.has(Flags::SUBSCRIBE), body))
-        }
-        [kind @ (0 | 1), topic @ ..] => Some((*kind == 1, topic)),
+fn as_subscription((kind, body): (Kind, &[u8])) -> Option<(bool, &[u8])> {
+    match (kind, body) {
+        (Kind::Subscribe, topic) => Some((true, topic)),
+        (Kind::Cancel, topic) => Some((false, topic)),
+        (Kind::Part { .. }, [first @ (0 | 1), topic @ ..]) => Some((*first == 1, topic)),
         _ => None,
     }
 }
@@ -100,8 +99,8 @@ impl XPub {
         let Some(end) = pipes.get_mut(id) else {
             return;
         };
-        while let Some((flags, body, peer)) = end.peek() {
-            self.take(id, flags, body, peer.metadata.as_ref());
+        while let Some((kind, body, peer)) = end.peek() {
+            self.take(id, kind, body, peer.metadata.as_ref());
             end.skip();
             if let Some((_, topic)) = end.glance().and_then(as_subscription) {
                 self.subscriptions.expect(topic);
@@ -113,11 +112,11 @@ impl XPub {
     }
 
     /// Takes a part that a peer has sent.
-    fn take(&mut self, id: PipeId, flags: Flags, body: &[u8], metadata: Option<&MetadataRef>) {
+    fn take(&mut self, id: PipeId, kind: Kind, body: &[u8], metadata: Option<&MetadataRef>) {
         let first = !self.more_in;
-        self.more_in = flags.more();
+        self.more_in = kind.more();
         let subscription = match first || self.subscribing {
-            true => as_subscription((flags, body)),
+            true => as_subscription((kind, body)),
             false => None,
         };
         if first {
@@ -138,7 +137,7 @@ impl XPub {
             None => Pending {
                 body: body.into(),
                 metadata: None,
-                more: flags.more(),
+                more: kind.more(),
                 from: None,
             },
         };

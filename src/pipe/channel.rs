@@ -10,12 +10,14 @@ use super::{
     gauge::Gauge,
     latest::Latest,
     queue, reader,
-    record::{Flags, HEAD_MAX, Record},
+    reader::Peeked,
+    record::{Kind, Part, Peer, Record},
     writer::{self, Notice},
 };
 use crate::{
     error::Result,
-    message::{INLINE_MAX, Incoming, Message, Outside, Small, Source, Stock},
+    frame::{Flags, HEAD_MAX, Header, Limit, Walk},
+    message::{INLINE_MAX, Incoming, Message, Payload, Small, Source, Stock},
 };
 
 /// From so many bytes on in one go, the writer is told of progress.
@@ -85,8 +87,17 @@ pub struct Rx {
     read: u64,
     /// What of `read` the writer has been told.
     returned: u64,
-    /// For [`Depth::Last`]: the message if it was only looked at.
-    seen: Option<Box<Option<Message>>>,
+    /// For [`Depth::Last`].
+    last: Option<Box<Last>>,
+}
+
+/// The last message of a direction that keeps no others, when the reader has come to it.
+#[derive(Default)]
+struct Last {
+    /// It was only looked at.
+    seen: Option<Message>,
+    /// It was read.
+    read: Message,
 }
 
 /// One direction of a pipe.
@@ -108,7 +119,7 @@ pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
             flow,
             read: 0,
             returned: 0,
-            seen: conflates.then(Box::default),
+            last: conflates.then(Box::default),
         },
     )
 }
@@ -185,24 +196,71 @@ impl Tx {
         self.queue.prefetch(HEAD_MAX + size);
     }
 
+    /// Accepts what a peer has sent, and is staged: parts of messages that need no look, as far as there is room.
+    #[inline]
+    pub fn accept_parts(&mut self, limit: Limit) -> Walk {
+        let walk = self.queue.accept_parts(limit, self.known_room());
+        self.written += walk.messages;
+        walk
+    }
+
+    /// Accepts a frame that a peer has sent, and is staged. A command is to be a subscription. None if it isn't all there.
+    pub fn accept_frame(&mut self) -> Option<Header> {
+        let header = self.queue.accept_frame()?;
+        if !header.flags.more() || header.flags.command() {
+            self.end_message();
+        }
+        Some(header)
+    }
+
+    /// Says who the peer is that what follows comes from. ENOMEM.
+    pub fn peer(&mut self, peer: Arc<Peer>) -> Result<()> {
+        self.queue.peer(peer)
+    }
+
+    /// Writes a subscription, or gives one up: however many messages there are, it is not held up. ENOMEM.
+    pub fn subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
+        self.queue.subscription(subscribe, topic)?;
+        self.end_message();
+        Ok(())
+    }
+
+    /// Begins a part whose body is still to come. ENOMEM.
+    pub fn begin_part(&mut self) -> Result<()> {
+        self.queue.begin_part()
+    }
+
+    /// Gives the body of the part that was begun. ENOMEM.
+    pub fn fill_part(&mut self, more: bool, payload: Payload) -> Result<()> {
+        self.queue.fill_part(more, payload)?;
+        if !more {
+            self.end_message();
+        }
+        Ok(())
+    }
+
     /// Writes a part, and publishes what is a whole message with it. A message is begun only if
     /// there is [`Tx::has_room`]. True if the reader sleeps, is to be woken, and that is noticed now. ENOMEM.
     #[inline(always)]
-    pub fn send(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
-        if flags != 0 || self.conflates || !self.queue.is_clean() {
-            return self.send_any(flags, part, notice);
+    pub fn send(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<bool> {
+        if more || self.conflates || !self.queue.is_clean() {
+            return self.send_any(more, part, notice);
         }
         let size = part.bytes().len();
         let wake = match part {
             Source::Copy(copies) if size > INLINE_MAX => {
-                self.queue.reference_message(copies, notice)?
+                self.queue.reserve_part()?;
+                match copies.payload() {
+                    Some(payload) => self.queue.part_message(payload, notice)?,
+                    None => return self.send_any(more, part, notice),
+                }
             }
-            Source::Bytes(_) | Source::Message(_) if size < SHARED_MIN => {
+            Source::Bytes(_) | Source::Message(_) if size < SHARED_MIN && !part.is_lent() => {
                 let wake = self.queue.frame_message(part.bytes(), notice)?;
                 part.done();
                 wake
             }
-            _ => return self.send_any(flags, part, notice),
+            _ => return self.send_any(more, part, notice),
         };
         self.written += 1;
         Ok(wake)
@@ -239,9 +297,9 @@ impl Tx {
         self.queue.settle()
     }
 
-    fn send_any(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<bool> {
-        self.write(flags, part)?;
-        if flags & Flags::MORE != 0 {
+    fn send_any(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<bool> {
+        self.write(more, part)?;
+        if more {
             return Ok(false);
         }
         Ok(self.queue.finish(notice))
@@ -254,26 +312,38 @@ impl Tx {
         self.queue.check()
     }
 
-    /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM.
-    pub fn write(&mut self, flags: u8, part: &mut Source) -> Result<()> {
-        if self.conflates && flags & !Flags::MORE == 0 {
-            return self.replace(flags & Flags::MORE != 0, part);
+    /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM, and nothing taken.
+    pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        if self.conflates {
+            return self.replace(more, part);
         }
+        let is_lent = part.is_lent();
         let least = match part {
+            // The program is told by its return that the body was delivered.
+            _ if is_lent => 0,
             Source::Message(message) if message.is_shared() => SHARED_MIN,
             Source::Copy(_) => 0,
             Source::Message(_) => self.reference_min as usize,
             Source::Bytes(_) => REFERENCE_MIN,
         };
         if part.bytes().len() >= least {
-            self.queue.reference(flags, part)?;
+            self.queue.reserve_part()?;
+            match part.take_payload()? {
+                Some(payload) => self.queue.part(more, payload)?,
+                None => self.copy(more, part)?,
+            }
         } else {
-            self.queue.frame(flags, part.bytes())?;
-            part.done();
+            self.copy(more, part)?;
         }
-        if flags & Flags::MORE == 0 {
+        if !more {
             self.end_message();
         }
+        Ok(())
+    }
+
+    fn copy(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        self.queue.frame(Flags::more_if(more), part.bytes())?;
+        part.done();
         Ok(())
     }
 
@@ -292,7 +362,7 @@ impl Tx {
             && let Some(latest) = &self.flow.latest
             && latest.put(message)
         {
-            self.queue.frame(0, &[])?;
+            self.queue.frame(Flags::NONE, &[])?;
             self.end_message();
         }
         Ok(())
@@ -339,7 +409,7 @@ impl Rx {
     /// Whether it is of [`Depth::Last`].
     #[inline(always)]
     pub fn conflates(&self) -> bool {
-        self.seen.is_some()
+        self.last.is_some()
     }
 
     /// Has the processor fetch what the next record is read from.
@@ -348,16 +418,16 @@ impl Rx {
         self.queue.prefetch();
     }
 
-    /// The next record if it is a frame in the pipe, as most are. None if it isn't, or if there
+    /// The next record if it is a part in the pipe, as most are, and whether more follow. None if it isn't, or if there
     /// is none. The caller then looks at [`Rx::credit`].
     #[inline(always)]
-    pub fn read_frame(&mut self) -> Option<(Flags, &[u8])> {
+    pub fn read_frame(&mut self) -> Option<(bool, &[u8])> {
         if self.conflates() {
             return None;
         }
-        let (flags, body) = self.queue.read_frame()?;
-        self.read += u64::from(!flags.more());
-        Some((flags, body))
+        let (more, body) = self.queue.read_frame()?;
+        self.read += u64::from(!more);
+        Some((more, body))
     }
 
     /// The body of the next message if it has one part with a short head, and that is known at once. To be
@@ -391,16 +461,15 @@ impl Rx {
         Some(size)
     }
 
-    /// The next record if it is a reference, as [`Reader::read_reference`](reader::Reader::read_reference) gives it. The
-    /// caller then looks at [`Rx::credit`].
+    /// The next record if it is a part whose body was handed on. The caller then looks at [`Rx::credit`].
     #[inline(always)]
-    pub fn read_reference(&mut self) -> Option<(Flags, Outside, usize)> {
+    pub fn read_part(&mut self) -> Option<Part> {
         if self.conflates() {
             return None;
         }
-        let (flags, message, size) = self.queue.read_reference()?;
-        self.read += u64::from(!flags.more());
-        Some((flags, message, size))
+        let part = self.queue.read_part()?;
+        self.read += u64::from(!part.more);
+        Some(part)
     }
 
     /// The next record. The caller then looks at [`Rx::credit`].
@@ -409,45 +478,58 @@ impl Rx {
             return self.read_latest();
         }
         let record = self.queue.read()?;
-        if let Record::Frame(flags, _) | Record::Message(flags, _) = &record
-            && !flags.more()
-        {
-            self.read += 1;
-        }
+        let ends = match &record {
+            Record::Frame(kind, _) => !kind.more(),
+            Record::Part(part) => !part.more,
+            Record::Peer(_) => false,
+        };
+        self.read += u64::from(ends);
         Some(record)
     }
 
     #[cold]
     fn read_latest(&mut self) -> Option<Record<'_>> {
-        let latest = self.flow.latest.as_ref()?;
         match self.queue.read()? {
-            Record::Frame(Flags(0), _) => {
-                let seen = self.seen.as_mut().and_then(|seen| seen.take());
-                let message = seen.unwrap_or_else(|| latest.take());
-                Some(Record::Message(Flags(0), message))
+            Record::Frame(kind @ Kind::Part { .. }, _) => {
+                let (latest, last) = (self.flow.latest.as_ref()?, self.last.as_mut()?);
+                last.read = last.seen.take().unwrap_or_else(|| latest.take());
+                Some(match last.read.take_payload() {
+                    Some(payload) => Record::Part(Part::new(false, payload)),
+                    None => Record::Frame(kind, last.read.bytes()),
+                })
             }
             record => Some(record),
         }
     }
 
-    /// The next record with its body, which for the peer's record is empty.
+    /// The next record with its body, which for the peer's record is empty, and stays.
     #[inline]
-    pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
+    pub fn peek_body(&mut self) -> Option<(Option<Kind>, &[u8])> {
         if self.conflates() {
             return self.peek_latest();
         }
-        self.queue.peek_body()
+        Some(match self.queue.peek()? {
+            Peeked::Frame(kind, body) => (Some(kind), body),
+            Peeked::Part(part) => (Some(Kind::Part { more: part.more }), part.payload.bytes()),
+            Peeked::Peer => (None, &[]),
+        })
     }
 
     #[cold]
-    fn peek_latest(&mut self) -> Option<(Flags, &[u8])> {
-        let flags = self.queue.peek()?;
-        if flags != Flags(0) {
-            return self.queue.peek_body();
+    fn peek_latest(&mut self) -> Option<(Option<Kind>, &[u8])> {
+        match self.queue.peek()? {
+            Peeked::Frame(kind @ Kind::Part { .. }, _) => {
+                let latest = self.flow.latest.as_ref()?;
+                let seen = &mut self.last.as_mut()?.seen;
+                let message = seen.get_or_insert_with(|| latest.take());
+                Some((Some(kind), message.bytes()))
+            }
+            Peeked::Frame(kind, body) => Some((Some(kind), body)),
+            Peeked::Part(part) => {
+                Some((Some(Kind::Part { more: part.more }), part.payload.bytes()))
+            }
+            Peeked::Peer => Some((None, &[])),
         }
-        let latest = self.flow.latest.as_ref()?;
-        let message = self.seen.as_mut()?.get_or_insert_with(|| latest.take());
-        Some((flags, message.bytes()))
     }
 
     /// Whether nothing more will be written. There may be something to read yet.

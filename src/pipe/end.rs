@@ -14,7 +14,7 @@ use super::{
     Ends, Far, Haste,
     inbox::{Door, PipeId},
     pipe,
-    record::{Flags, Peer, Record},
+    record::{Kind, Peer, Record},
     writer::Notice,
 };
 use crate::{
@@ -151,7 +151,7 @@ impl End {
     /// Tells the far end whom it has to do with.
     pub fn send_peer(&mut self, peer: Arc<Peer>) {
         let tx = &mut self.ends.tx;
-        if tx.queue().peer(peer).is_ok() && tx.publish() {
+        if tx.peer(peer).is_ok() && tx.publish() {
             self.far.readable(Haste::Few(1));
         }
     }
@@ -304,21 +304,16 @@ impl End {
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
     #[inline]
     pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
-        self.write_flagged(if more { Flags::MORE } else { 0 }, part)
-    }
-
-    /// Writes a part with flags of ours.
-    pub fn write_flagged(&mut self, flags: u8, part: &mut Source) -> Result<()> {
         if !self.is_writable() {
             return Err(Error::EAGAIN);
         }
-        self.put(flags, part)
+        self.put(more, part)
     }
 
-    /// As [`End::write_flagged`], where it is known that there is room. ENOMEM.
+    /// As [`End::write`], where it is known that there is room. ENOMEM.
     #[inline(always)]
-    pub fn put(&mut self, flags: u8, part: &mut Source) -> Result<()> {
-        self.put_noticing(flags, part, Notice::Now)
+    pub fn put(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        self.put_noticing(more, part, Notice::Now)
     }
 
     /// As [`End::write`], but the far end is told by [`End::check`] alone, which is owed after a full fence (SeqCst).
@@ -327,7 +322,7 @@ impl End {
         if !self.is_writable() {
             return Err(Error::EAGAIN);
         }
-        self.put_noticing(if more { Flags::MORE } else { 0 }, part, Notice::Later)
+        self.put_noticing(more, part, Notice::Later)
     }
 
     /// Tells the far end of what was posted, if it sleeps.
@@ -339,9 +334,9 @@ impl End {
     }
 
     #[inline(always)]
-    fn put_noticing(&mut self, flags: u8, part: &mut Source, notice: Notice) -> Result<()> {
-        let wake = self.ends.tx.send(flags, part, notice)?;
-        self.writing = flags & Flags::MORE != 0;
+    fn put_noticing(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<()> {
+        let wake = self.ends.tx.send(more, part, notice)?;
+        self.writing = more;
         if wake {
             self.tell();
         }
@@ -396,16 +391,8 @@ impl End {
         if self.far_closed {
             return Ok(());
         }
-        let flags = if subscribe {
-            Flags::SUBSCRIBE
-        } else {
-            Flags::CANCEL
-        };
-        if self
-            .ends
-            .tx
-            .send(flags, &mut Source::Bytes(topic), Notice::Now)?
-        {
+        self.ends.tx.subscription(subscribe, topic)?;
+        if self.ends.tx.publish() {
             self.far.readable(self.haste);
         }
         Ok(())
@@ -432,9 +419,9 @@ impl End {
         }
     }
 
-    /// Reads a part. None if there is nothing; then the socket will be told when there is.
+    /// Reads a part, or a subscription's topic. None if there is nothing; then the socket will be told when there is.
     #[inline]
-    pub fn read(&mut self, sink: &mut Sink) -> Option<Result<(Flags, Received)>> {
+    pub fn read(&mut self, sink: &mut Sink) -> Option<Result<Received>> {
         loop {
             if !self.ends.rx.queue().has_records() {
                 if self.ends.rx.sleep() || self.ends.rx.is_at_end() {
@@ -443,49 +430,56 @@ impl End {
                 continue;
             }
             let mut copied = Ok(());
-            let (flags, size) = if let Some((flags, message, size)) = self.ends.rx.read_reference()
-            {
-                // SAFETY: read just now, and of this size.
-                unsafe { sink.put_outside(message, size, flags.more(), || self.metadata.take()) };
-                (flags, size)
+            let received = if let Some(part) = self.ends.rx.read_part() {
+                let size = part.payload.bytes().len();
+                sink.put_payload(part.payload, part.more, || self.metadata.take());
+                Received {
+                    size,
+                    more: part.more,
+                }
             } else {
                 match self.ends.rx.read() {
-                    Some(Record::Frame(flags, body)) => {
-                        copied = sink.copy(flags.more(), body, || self.metadata.take());
-                        (flags, body.len())
+                    Some(Record::Frame(kind, body)) => {
+                        copied = sink.copy(kind.more(), body, || self.metadata.take());
+                        Received {
+                            size: body.len(),
+                            more: kind.more(),
+                        }
                     }
-                    Some(Record::Message(flags, message)) => {
-                        let size = message.size();
-                        sink.put(message, || self.metadata.take());
-                        (flags, size)
+                    Some(Record::Part(part)) => {
+                        let size = part.payload.bytes().len();
+                        sink.put_payload(part.payload, part.more, || self.metadata.take());
+                        Received {
+                            size,
+                            more: part.more,
+                        }
                     }
                     Some(Record::Peer(peer)) => {
                         self.set_peer(peer);
                         continue;
                     }
-                    // What there was is passed over.
+                    // There is no record, but by a bug of ours: the pipe counts as closed then.
                     None => continue,
                 }
             };
-            let more = flags.more();
-            if !more && self.ends.rx.credit() {
+            if !received.more && self.ends.rx.credit() {
                 self.tell_of_room();
             }
             // Also a message that there was no memory for is read.
-            return Some(copied.map(|()| (flags, Received { size, more })));
+            return Some(copied.map(|()| received));
         }
     }
 
     /// Reads a part if it is a frame in the pipe, as most are. None if not, or if there is none.
     #[inline(always)]
     pub fn read_frame(&mut self, sink: &mut Sink) -> Option<Result<Received>> {
-        let (flags, body) = self.ends.rx.read_frame()?;
+        let (more, body) = self.ends.rx.read_frame()?;
         let received = Received {
             size: body.len(),
-            more: flags.more(),
+            more,
         };
-        let copied = sink.copy(received.more, body, || self.metadata.take());
-        if !received.more && self.ends.rx.credit() {
+        let copied = sink.copy(more, body, || self.metadata.take());
+        if !more && self.ends.rx.credit() {
             self.tell_of_room();
         }
         Some(copied.map(|()| received))
@@ -538,8 +532,8 @@ impl End {
     /// would never come to, is none.
     #[inline]
     fn has_part(&mut self) -> bool {
-        while let Some(flags) = self.ends.rx.queue().peek() {
-            if !flags.has(Flags::PEER) {
+        while let Some((kind, _)) = self.ends.rx.peek_body() {
+            if kind.is_some() {
                 return true;
             }
             if let Some(Record::Peer(peer)) = self.ends.rx.read() {
@@ -549,20 +543,20 @@ impl End {
         false
     }
 
-    /// The part that is read next, its body, and the peer that it comes from. None as with
+    /// The part or subscription that is read next, its body or topic, and the peer that it comes from. None as with
     /// [`End::is_readable`].
     #[inline]
-    pub fn peek(&mut self) -> Option<(Flags, &[u8], &Arc<Peer>)> {
+    pub fn peek(&mut self) -> Option<(Kind, &[u8], &Arc<Peer>)> {
         if !self.is_readable() {
             return None;
         }
-        let (flags, body) = self.ends.rx.peek_body()?;
-        Some((flags, body, &self.peer))
+        let (kind, body) = self.ends.rx.peek_body()?;
+        Some((kind?, body, &self.peer))
     }
 
     /// What comes behind the part that is read next, as far as that is known at once.
     #[inline]
-    pub fn glance(&mut self) -> Option<(Flags, &[u8])> {
+    pub fn glance(&mut self) -> Option<(Kind, &[u8])> {
         self.ends.rx.queue().glance()
     }
 

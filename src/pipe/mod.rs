@@ -6,9 +6,15 @@
 //! socket's. Who owns what: an end belongs to whoever holds its socket's or connection's lock;
 //! the two directions share no state but their gauges ([`gauge`]), which say what wakes whom.
 //!
+//! What has to be handed on rather than copied is in a typed queue beside the bytes ([`aside`]): there is no pointer among
+//! bytes that a peer may have written, and none of their bits means anything to us but what it does on the wire.
+//!
 //! This module knows nothing of socket types and of the protocol but the layout of its frames
-//! (RFC 23, "Framing").
+//! ([`crate::frame`]), and which commands are subscriptions.
 
+mod aside;
+#[cfg(any(test, debug_assertions))]
+mod audit;
 mod channel;
 mod end;
 mod gauge;
@@ -31,8 +37,8 @@ pub use self::{
     parker::{Parker, Signal, hold_wakes, poll, release_wakes, timespec},
     queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN},
     reader::{Batch, Gathered},
-    record::{Flags, HEAD_MAX, Peer, Record, SHORT_MAX, head_size, write_head, write_skip},
-    writer::{Placeholder, SEGMENT_MAX},
+    record::{Kind, Peer, Record},
+    writer::SEGMENT_MAX,
 };
 
 /// When a writer delivers by itself what it writes, rather than leaves it to an I/O thread.

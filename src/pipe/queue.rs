@@ -1,7 +1,6 @@
 //! What the two ends of the byte queue share.
 
 use std::{
-    cell::Cell,
     ptr,
     sync::{
         Arc,
@@ -10,9 +9,9 @@ use std::{
 };
 
 use super::{
+    aside,
     gauge::Gauge,
     reader::Reader,
-    record,
     segment::{Link, Segment},
     writer::Writer,
 };
@@ -35,7 +34,7 @@ pub const MESSAGE_MIN: usize = 2048;
 
 /// The list of segments from the reader's to the writer's, and the count of published bytes.
 ///
-/// The writer sets `first` once, before it publishes anything. Segments travel: from the writer,
+/// The writer sets `first` once, before it publishes anything, and the reader when it goes. Segments travel: from the writer,
 /// by publishing what is in them, to the reader, and by `spare` back.
 ///
 /// In this order in memory: what each message needs is close together.
@@ -47,18 +46,10 @@ pub struct Shared {
     pub(super) sealed: AtomicU64,
     pub(super) first: AtomicPtr<Segment>,
     spare: AtomicPtr<Segment>,
-    /// Where the reader stopped: segment, offset and bytes since the beginning. Written when the
-    /// reader is dropped and read when both are, with `gone` between.
-    unread: Cell<(Option<Link>, usize, u64)>,
     /// How many of the ends are gone. The second one sees all that the first one did; so it would by
     /// the count of the `Arc`, but there the thread sanitizer doesn't see it.
     gone: AtomicUsize,
 }
-
-// SAFETY: the atomics speak for themselves; `unread` is accessed as described there.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
 
 /// A new queue. Its reader counts as awake.
 pub fn queue() -> (Writer, Reader) {
@@ -67,10 +58,13 @@ pub fn queue() -> (Writer, Reader) {
         sealed: AtomicU64::new(0),
         first: AtomicPtr::new(ptr::null_mut()),
         spare: AtomicPtr::new(ptr::null_mut()),
-        unread: Cell::new((None, 0, 0)),
         gone: AtomicUsize::new(0),
     });
-    (Writer::new(shared.clone()), Reader::new(shared))
+    let (producer, consumer) = aside::queue();
+    (
+        Writer::new(shared.clone(), producer),
+        Reader::new(shared, consumer),
+    )
 }
 
 impl Shared {
@@ -109,27 +103,23 @@ impl Shared {
         self.gone.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(super) fn set_unread(&self, segment: Option<Link>, offset: usize, total: u64) {
-        self.unread.set((segment, offset, total));
+    /// The reader is done with it all: what is left begins with this segment, if it has got as far as to one.
+    pub(super) fn leave_at(&self, segment: Option<Link>) {
+        if let Some(segment) = segment {
+            self.first.store(segment.as_ptr(), Ordering::Release);
+        }
+        self.leave();
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let (segment, mut offset, mut total) = self.unread.get();
-        let mut at = segment.or_else(|| self.first());
-        let end = self.bytes.count();
-        // SAFETY: both ends are gone: all segments are ours, with whole records up to `end`.
+        self.gone.load(Ordering::Acquire);
+        let mut left = self.first();
+        // SAFETY: both ends are gone, so that all segments from the first one on are ours, as is the spare one.
         unsafe {
-            while let Some(segment) = at {
-                while total < end && offset != segment.as_ref().end() {
-                    let bytes = Segment::at(segment, offset);
-                    let size = record::size(bytes);
-                    record::discard(bytes);
-                    (offset, total) = (offset + size, total + size as u64);
-                }
-                at = segment.as_ref().next();
-                offset = 0;
+            while let Some(segment) = left {
+                left = segment.as_ref().next();
                 Segment::free(segment);
             }
             if let Some(spare) = Link::new(*self.spare.get_mut()) {

@@ -6,20 +6,21 @@
 //! connection leaves it for the next one.
 
 use std::{
-    ptr, slice,
+    ptr,
     sync::{Arc, atomic::Ordering},
 };
 
 use super::{
+    aside::Consumer,
     queue::Shared,
-    record::{self, Flags, Record},
+    record::{Aside, Kind, Part, Record},
     segment::{Link, Segment},
 };
 use crate::{
+    frame::{self, Limit, Walk},
     memory,
-    message::{Incoming, Message, Outside, Stock},
+    message::{Incoming, Stock},
     sync::Backoff,
-    zmtp::frame::{self, Limit},
 };
 
 #[derive(Clone, Copy)]
@@ -33,6 +34,9 @@ struct Position {
 /// Reads records.
 pub struct Reader {
     shared: Arc<Shared>,
+    aside: Consumer<Aside>,
+    /// How many values are beside the records from `mark` to `at`, which were sent.
+    ahead: usize,
     /// The start of the first message that is not done with.
     mark: Position,
     /// The start of the first record that is not done with, and what is sent of its frame.
@@ -46,8 +50,8 @@ pub struct Reader {
     starved: bool,
     /// Looks to go by without a pause, when pauses brought nothing.
     backoff: Backoff,
-    /// There may be references among the records from `mark` to `at`, which were sent.
-    has_references: bool,
+    /// There was something that is no record, by a bug of ours: there is nothing more to be read, as if the far end had closed.
+    damaged: bool,
 }
 
 // SAFETY: a queue has one reader, and what is published is its own until it passes it by.
@@ -60,8 +64,17 @@ pub struct Batch {
     /// How many bytes that is.
     pub bytes: usize,
     messages: u64,
-    has_references: bool,
-    end: Option<(Position, Position)>,
+    end: Option<Progress>,
+}
+
+/// How far the records went out that were gathered.
+#[derive(Clone, Copy)]
+struct Progress {
+    at: Position,
+    mark: Position,
+    /// How many values are beside the records from the old mark to `at`, and to the new mark.
+    values: usize,
+    done: usize,
 }
 
 // SAFETY: empty but while its owner writes what the reader, also its own, has gathered.
@@ -88,6 +101,45 @@ impl Batch {
     }
 }
 
+impl Progress {
+    /// Goes on over records.
+    fn go_on(&mut self, walk: Walk) {
+        let advance = |at: Position, size: usize| Position {
+            segment: at.segment,
+            offset: at.offset + size,
+            total: at.total + size as u64,
+        };
+        if walk.messages > 0 {
+            self.mark = advance(self.at, walk.whole);
+            self.done = self.values;
+        }
+        self.at = advance(self.at, walk.octets);
+    }
+
+    /// As [`Progress::go_on`], over records that were put into a batch.
+    fn pass(&mut self, walk: Walk, batch: &mut Batch) {
+        batch.messages += walk.messages;
+        self.go_on(walk);
+    }
+}
+
+/// What a record is: of a frame, how many bytes it is about, which are its last, and how many it has.
+enum Found {
+    Frame(Kind, usize, usize),
+    Part,
+    Peer,
+}
+
+/// A record that is looked at.
+pub enum Peeked<'a> {
+    /// A frame in the pipe.
+    Frame(Kind, &'a [u8]),
+    /// A part whose body was handed on.
+    Part(&'a Part),
+    /// What is known of the peer from here on.
+    Peer,
+}
+
 /// What came of gathering.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Gathered {
@@ -109,7 +161,7 @@ const PAUSES: usize = 128;
 const PIECES_MAX: usize = 1024;
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>) -> Reader {
+    pub(super) fn new(shared: Arc<Shared>, aside: Consumer<Aside>) -> Reader {
         let start = Position {
             segment: None,
             offset: 0,
@@ -117,6 +169,8 @@ impl Reader {
         };
         Reader {
             shared,
+            aside,
+            ahead: 0,
             mark: start,
             at: start,
             partial: 0,
@@ -124,7 +178,7 @@ impl Reader {
             run: 0,
             starved: false,
             backoff: Backoff::default(),
-            has_references: false,
+            damaged: false,
         }
     }
 
@@ -136,29 +190,70 @@ impl Reader {
 
     /// Finds out how far reading can go on.
     fn refill(&mut self) -> bool {
+        if self.damaged {
+            return false;
+        }
         self.limit = self.shared.bytes.count();
-        while self.limit > self.at.total {
-            let left = usize::try_from(self.limit - self.at.total).unwrap_or(usize::MAX);
-            if self.shared.sealed.load(Ordering::Relaxed) < self.at.total {
-                self.run = left;
-                return true;
+        if self.at.segment.is_none() && self.limit > 0 {
+            self.at.segment = self.shared.first();
+            self.mark.segment = self.at.segment;
+        }
+        let mut at = self.at;
+        self.run = self.run_at(&mut at);
+        self.at = at;
+        self.run > 0
+    }
+
+    /// How many bytes of records are there in one piece, from a position on that goes on to the next segment if need be.
+    fn run_at(&self, at: &mut Position) -> usize {
+        while self.limit > at.total
+            && let Some(segment) = at.segment
+        {
+            let left = usize::try_from(self.limit - at.total).unwrap_or(usize::MAX);
+            if self.shared.sealed.load(Ordering::Relaxed) < at.total {
+                return left;
             }
-            let Some(segment) = self.at.segment else {
-                self.at.segment = self.shared.first();
-                self.mark.segment = self.at.segment;
-                continue;
-            };
             // SAFETY: alive until it is passed by.
             let head = unsafe { segment.as_ref() };
             let end = head.end();
-            if self.at.offset == end {
-                (self.at.segment, self.at.offset) = (head.next(), 0);
-                continue;
+            if at.offset != end {
+                return left.min(end - at.offset);
             }
-            self.run = left.min(end - self.at.offset);
-            return true;
+            (at.segment, at.offset) = (head.next(), 0);
         }
-        false
+        0
+    }
+
+    /// The records that can be read at once, in one piece.
+    #[inline(always)]
+    fn records(&self) -> &[u8] {
+        self.bytes_at(self.at, self.run)
+    }
+
+    /// As many bytes from a position on as there are by [`Reader::run_at`], or fewer; or just passed by.
+    #[inline(always)]
+    fn bytes_at(&self, at: Position, len: usize) -> &[u8] {
+        match at.segment {
+            // SAFETY: published there, and alive until `release` passes it by, which borrows the reader anew.
+            Some(segment) => unsafe { Segment::bytes(segment, at.offset, len) },
+            None => &[],
+        }
+    }
+
+    /// What was passed by last.
+    #[inline(always)]
+    fn passed(&self, len: usize) -> &[u8] {
+        let mut at = self.at;
+        at.offset -= len;
+        self.bytes_at(at, len)
+    }
+
+    /// There is something that is no record.
+    #[cold]
+    fn give_up(&mut self) {
+        debug_assert!(false, "a pipe has what is no record");
+        self.damaged = true;
+        self.run = 0;
     }
 
     /// As [`Reader::has_records`] for who reads frame by frame: keeps a distance from a writer in full swing, so that they
@@ -217,26 +312,24 @@ impl Reader {
         }
     }
 
-    /// The next record if it is a frame. It is done with when the next one is read.
+    /// The next record if it is a part that is a frame. It is done with when the next one is read.
     #[inline(always)]
-    pub fn read_frame(&mut self) -> Option<(Flags, &[u8])> {
+    pub fn read_frame(&mut self) -> Option<(bool, &[u8])> {
         debug_assert_eq!(self.partial, 0);
         if self.run == 0 && !self.look() {
             return None;
         }
-        let segment = self.at.segment?;
-        // SAFETY: a whole record is published there, and it stays until `release` passes it.
-        unsafe {
-            let from = Segment::at(segment, self.at.offset);
-            let (flags, head, body) = record::read_head(from);
-            if !flags.is_frame() {
-                return None;
-            }
-            self.release();
-            self.pass(head + body);
-            self.mark_here();
-            Some((flags, slice::from_raw_parts(from.add(head), body)))
+        let (frame::Record::Frame(flags, body), len) = frame::Record::first(self.records())? else {
+            return None;
+        };
+        if flags.command() {
+            return None;
         }
+        let body = body.len();
+        self.release();
+        self.pass(len);
+        self.mark_here();
+        Some((flags.more(), self.passed(body)))
     }
 
     /// The body of the next message if it has one part with a short head. To be [passed](Reader::pass_short).
@@ -246,15 +339,14 @@ impl Reader {
         if self.run == 0 && !self.look() {
             return None;
         }
-        // SAFETY: a whole record is published there, and stays until it is passed by.
-        unsafe { record::short_body(Segment::at(self.at.segment?, self.at.offset)) }
+        frame::Record::short(self.records()).map(|(body, _)| body)
     }
 
     /// .. which had so many bytes, and is done with.
     #[inline(always)]
     pub fn pass_short(&mut self, body: usize) {
         self.release();
-        self.pass(record::SHORT_HEAD + body);
+        self.pass(frame::head_len(body) + body);
         self.mark_here();
     }
 
@@ -270,71 +362,111 @@ impl Reader {
         if self.run == 0 || self.mark.segment != self.at.segment {
             return None;
         }
-        // SAFETY: a whole record is published there, and stays until it is passed by.
-        let body = unsafe { record::short_body(Segment::at(self.at.segment?, self.at.offset)) }?;
+        let (body, len) = frame::Record::short(self.records())?;
         if !into.copy_small(body, metadata) {
             return None;
         }
         let size = body.len();
-        self.pass(record::SHORT_HEAD + size);
+        self.pass(len);
         self.mark_here();
         Some(size)
     }
 
-    /// The next record if it is a reference: its flags but for that, the message, to be made one, and its size.
+    /// The next record if it is a part whose body was handed on.
     #[inline(always)]
-    pub fn read_reference(&mut self) -> Option<(Flags, Outside, usize)> {
-        debug_assert_eq!(self.partial, 0);
+    pub fn read_part(&mut self) -> Option<Part> {
         if !self.has_records() {
             return None;
         }
-        // SAFETY: a whole record is published there, and passed by as it is taken.
-        unsafe {
-            let from = Segment::at(self.at.segment?, self.at.offset);
-            let flags = Flags(from.read());
-            if !flags.has(Flags::REFERENCE) {
-                return None;
-            }
-            self.release();
-            let (message, size) = record::take_outside(from);
-            self.pass(record::REFERENCE_SIZE);
-            self.mark_here();
-            Some((Flags(flags.0 & !Flags::REFERENCE), message, size))
+        let Some(Found::Part) = self.find() else {
+            return None;
+        };
+        match self.take_aside() {
+            Some(Aside::Part(part)) => Some(part),
+            _ => None,
         }
+    }
+
+    fn take_aside(&mut self) -> Option<Aside> {
+        debug_assert_eq!((self.partial, self.ahead), (0, 0));
+        self.release();
+        self.pass(frame::ASIDE_LEN);
+        self.mark_here();
+        self.aside.take()
+    }
+
+    /// What the next record is. `None` if that is no record, or the mark of a value that isn't there.
+    fn find(&self) -> Option<Found> {
+        let (record, len) = frame::Record::first(self.records())?;
+        match record {
+            frame::Record::Frame(flags, body) => {
+                let (kind, body) = Kind::of_frame(flags, body)?;
+                Some(Found::Frame(kind, body.len(), len))
+            }
+            frame::Record::Aside => Some(match self.value()? {
+                Aside::Part(_) => Found::Part,
+                Aside::Peer(_) => Found::Peer,
+            }),
+        }
+    }
+
+    /// The value beside the next record, if it is the mark of one.
+    fn value(&self) -> Option<&Aside> {
+        self.aside.iter().nth(self.ahead)
     }
 
     /// The next record, if there is one. It is done with when the next one is read.
     pub fn read(&mut self) -> Option<Record<'_>> {
         debug_assert_eq!(self.partial, 0);
-        loop {
-            if !self.has_records() {
-                return None;
-            }
-            if let Some((flags, message, size)) = self.read_reference() {
-                // SAFETY: taken just now, and of this size.
-                let message = unsafe { Message::from_outside(message, size, flags.more()) };
-                return Some(Record::Message(flags, message));
-            }
-            self.release();
-            let segment = self.at.segment?;
-            // SAFETY: a whole record is published there, and it stays until `release` passes it.
-            unsafe {
-                let from = Segment::at(segment, self.at.offset);
-                let (flags, head, body) = record::read_head(from);
-                if flags.is_frame() {
-                    self.pass(head + body);
-                    self.mark_here();
-                    return Some(Record::Frame(
-                        flags,
-                        slice::from_raw_parts(from.add(head), body),
-                    ));
-                }
-                self.pass(record::size(from));
+        match self.find_next()? {
+            Found::Frame(kind, body, len) => {
+                self.pass(len);
                 self.mark_here();
-                if flags.has(Flags::PEER) {
-                    return Some(Record::Peer(record::take_peer(from)));
-                }
+                Some(Record::Frame(kind, self.passed(body)))
             }
+            Found::Part | Found::Peer => Some(match self.take_aside()? {
+                Aside::Part(part) => Record::Part(part),
+                Aside::Peer(peer) => Record::Peer(peer),
+            }),
+        }
+    }
+
+    /// The next record, which stays.
+    #[inline]
+    pub fn peek(&mut self) -> Option<Peeked<'_>> {
+        match self.find_next()? {
+            Found::Frame(kind, body, len) => {
+                Some(Peeked::Frame(kind, &self.records()[len - body..len]))
+            }
+            Found::Part | Found::Peer => Some(match self.value()? {
+                Aside::Part(part) => Peeked::Part(part),
+                Aside::Peer(_) => Peeked::Peer,
+            }),
+        }
+    }
+
+    /// What the next record is, if there is one; what was read before is done with.
+    #[inline]
+    fn find_next(&mut self) -> Option<Found> {
+        if !self.has_records() {
+            return None;
+        }
+        self.release();
+        let found = self.find();
+        if found.is_none() {
+            self.give_up();
+        }
+        found
+    }
+
+    /// The record behind the next one, if it is a frame that lies beside it.
+    #[inline]
+    pub fn glance(&mut self) -> Option<(Kind, &[u8])> {
+        let records = self.records();
+        let (_, first) = frame::Record::first(records)?;
+        match frame::Record::first(&records[first..])?.0 {
+            frame::Record::Frame(flags, body) => Kind::of_frame(flags, body),
+            frame::Record::Aside => None,
         }
     }
 
@@ -343,67 +475,7 @@ impl Reader {
     pub fn prefetch(&self) {
         memory::prefetch(ptr::from_ref(&self.shared.bytes).cast());
         if let Some(segment) = self.at.segment {
-            // SAFETY: alive; the reader is in it, and within its capacity.
-            memory::prefetch(unsafe { Segment::at(segment, self.at.offset) });
-        }
-    }
-
-    /// The next record but for its body: its flags and the body's size.
-    #[inline]
-    pub fn peek(&mut self) -> Option<Flags> {
-        loop {
-            if !self.has_records() {
-                return None;
-            }
-            self.release();
-            // SAFETY: a whole record is published there.
-            unsafe {
-                let from = Segment::at(self.at.segment?, self.at.offset);
-                let (flags, head, body) = record::read_head(from);
-                if !flags.has(Flags::SKIP) {
-                    return Some(flags);
-                }
-                self.pass(head + body);
-            }
-        }
-    }
-
-    /// The next record with its body, which for the peer's record is empty.
-    #[inline]
-    pub fn peek_body(&mut self) -> Option<(Flags, &[u8])> {
-        let flags = self.peek()?;
-        // SAFETY: a whole record is published there, and stays until it is passed by.
-        unsafe {
-            let from = Segment::at(self.at.segment?, self.at.offset);
-            if flags.has(Flags::REFERENCE) {
-                return Some((flags, record::reference_parts(from).1));
-            }
-            if flags.has(Flags::PEER) {
-                return Some((flags, &[]));
-            }
-            let (_, head, body) = record::read_head(from);
-            Some((flags, slice::from_raw_parts(from.add(head), body)))
-        }
-    }
-
-    /// The record behind the next one, if it is a frame that lies beside it.
-    #[inline]
-    pub fn glance(&mut self) -> Option<(Flags, &[u8])> {
-        if self.run == 0 {
-            return None;
-        }
-        // SAFETY: whole records are published there, up to `run` bytes, and stay until they are passed by.
-        unsafe {
-            let from = Segment::at(self.at.segment?, self.at.offset);
-            let first = record::size(from);
-            if self.run <= first {
-                return None;
-            }
-            let from = from.add(first);
-            let (flags, head, body) = record::read_head(from);
-            flags
-                .is_frame()
-                .then(|| (flags, slice::from_raw_parts(from.add(head), body)))
+            memory::prefetch(Segment::address(segment, self.at.offset));
         }
     }
 
@@ -424,62 +496,68 @@ impl Reader {
         self.partial > 0
     }
 
-    /// Collects frames to be written as they are: some `limit` bytes, and at least one frame.
-    pub fn gather(&mut self, batch: &mut Batch, limit: usize) -> Gathered {
+    // -- for a connection that writes the bytes as they are ------------------------------------------
+
+    /// Collects frames to be written as they are: some `limit` bytes, and at least one frame. Those that are subscriptions,
+    /// too, if the peer takes the command for it (`commands`).
+    pub fn gather(&mut self, batch: &mut Batch, limit: usize, commands: bool) -> Gathered {
         batch.pieces.clear();
-        (batch.bytes, batch.messages, batch.has_references, batch.end) = (0, 0, false, None);
+        (batch.bytes, batch.messages, batch.end) = (0, 0, None);
         if !self.has_records() {
             return Gathered::Nothing;
         }
-        let (start, mut mark, mut skip) = (self.at, self.mark, self.partial);
+        let mut skip = self.partial;
+        let mut progress = Progress {
+            at: self.at,
+            mark: self.mark,
+            values: self.ahead,
+            done: 0,
+        };
+        let mut values = self.aside.iter().skip(self.ahead);
         let mut result = Gathered::Nothing;
-        while batch.bytes < limit && batch.pieces.len() + 2 <= PIECES_MAX && self.has_records() {
-            let Some(segment) = self.at.segment else {
+        while batch.bytes < limit && batch.pieces.len() + 2 <= PIECES_MAX {
+            let run = self.run_at(&mut progress.at);
+            let records = self.bytes_at(progress.at, run);
+            if records.is_empty() {
                 break;
+            }
+            let within = &records[..limit.min(run)];
+            let walk = match commands {
+                true => frame::walk_with_commands(within, Limit::NONE, u64::MAX),
+                false => frame::walk(within, Limit::NONE, u64::MAX),
             };
-            // SAFETY: whole records are published there, and stay until they are sent.
-            unsafe {
-                let from = Segment::at(segment, self.at.offset);
-                let (flags, head, body) = record::read_head(from);
-                let size = if flags.is_wire() {
-                    let frames = slice::from_raw_parts(from, self.run);
-                    let walk = frame::walk(&frames[..limit.min(self.run)], Limit::NONE, u64::MAX);
-                    if walk.octets > 0 {
-                        batch.push(&frames[skip..walk.octets]);
-                        batch.messages += walk.messages;
-                        if walk.messages > 0 {
-                            self.pass(walk.whole);
-                            mark = self.at;
-                        }
-                        self.pass(walk.octets - walk.whole);
-                        skip = 0;
-                        continue;
+            if walk.octets > 0 {
+                batch.push(&records[skip..walk.octets]);
+                progress.pass(walk, batch);
+            } else {
+                match frame::Record::first(records) {
+                    Some((frame::Record::Frame(flags, _), len)) if commands || !flags.command() => {
+                        batch.push(&records[skip..len]);
+                        progress.pass(Walk::of(len, flags.more()), batch);
                     }
-                    batch.push(&frames[skip..head + body]);
-                    head + body
-                } else if flags.has(Flags::REFERENCE) {
-                    let (head, body) = record::reference_parts(from);
-                    batch.push(&head[skip.min(head.len())..]);
-                    batch.push(&body[skip.saturating_sub(head.len())..]);
-                    batch.has_references = true;
-                    record::REFERENCE_SIZE
-                } else {
-                    result = Gathered::Special;
-                    break;
-                };
-                self.pass(size);
-                skip = 0;
-                if !flags.more() {
-                    batch.messages += 1;
-                    mark = self.at;
+                    Some((frame::Record::Aside, len)) => {
+                        let Some(Aside::Part(part)) = values.next() else {
+                            result = Gathered::Special;
+                            break;
+                        };
+                        let [head, body] = part.wire();
+                        batch.push(&head[skip.min(head.len())..]);
+                        batch.push(&body[skip.saturating_sub(head.len())..]);
+                        progress.values += 1;
+                        progress.pass(Walk::of(len, part.more), batch);
+                    }
+                    _ => {
+                        result = Gathered::Special;
+                        break;
+                    }
                 }
             }
+            skip = 0;
         }
         if batch.bytes > 0 {
-            batch.end = Some((self.at, mark));
+            batch.end = Some(progress);
             result = Gathered::Some;
         }
-        self.seek(start);
         result
     }
 
@@ -490,87 +568,65 @@ impl Reader {
     /// Says how many of the batch's bytes went out. Returns how many messages are done with.
     /// What had to be kept until then is dropped.
     pub fn sent(&mut self, bytes: usize, batch: &Batch) -> u64 {
-        let old = self.mark;
-        let messages = match batch.end {
-            Some((at, mark)) if bytes == batch.bytes => {
-                self.seek(at);
+        let (progress, messages) = match batch.end {
+            Some(progress) if bytes == batch.bytes => {
                 self.partial = 0;
-                self.mark = mark;
-                batch.messages
+                (progress, batch.messages)
             }
             _ => self.sent_partly(bytes),
         };
-        // Moves the mark back to walk over what was passed.
-        let (at, mark) = (self.at, self.mark);
-        self.mark = old;
-        // A message may have gone out in several batches.
-        self.has_references |= batch.has_references;
-        if self.has_references && mark.total > old.total {
-            self.drop_references(old, mark);
-            self.has_references = at.total > mark.total;
-        }
-        self.at = mark;
-        self.release_segments();
-        (self.at, self.mark) = (at, mark);
-        self.run = 0;
+        (0..progress.done).for_each(|_| drop(self.aside.take()));
+        self.ahead = progress.values - progress.done;
+        self.at = progress.mark;
+        self.release();
+        self.seek(progress.at);
         messages
     }
 
     /// Walks over the records that `bytes` make up.
-    fn sent_partly(&mut self, bytes: usize) -> u64 {
+    fn sent_partly(&mut self, bytes: usize) -> (Progress, u64) {
         let (mut left, mut messages) = (bytes + self.partial, 0);
-        self.partial = 0;
-        while left > 0 && self.has_records() {
-            let Some(segment) = self.at.segment else {
+        let mut progress = Progress {
+            at: self.at,
+            mark: self.mark,
+            values: self.ahead,
+            done: 0,
+        };
+        let mut partial = 0;
+        let mut values = self.aside.iter().skip(self.ahead);
+        while left > 0 {
+            let run = self.run_at(&mut progress.at);
+            let records = self.bytes_at(progress.at, run);
+            // No more went out than was gathered.
+            let Some((record, size)) = frame::Record::first(records) else {
                 break;
             };
-            // SAFETY: a whole record is published there.
-            unsafe {
-                let from = Segment::at(segment, self.at.offset);
-                let (flags, head, body) = record::read_head(from);
-                let wire = if flags.has(Flags::REFERENCE) {
-                    let (head, body) = record::reference_parts(from);
-                    head.len() + body.len()
-                } else {
-                    head + body
-                };
-                if left < wire {
-                    self.partial = left;
-                    break;
-                }
-                left -= wire;
-                self.pass(record::size(from));
-                if !flags.more() {
-                    messages += 1;
-                    self.mark = self.at;
-                }
+            let (wire, more, value) = match record {
+                frame::Record::Frame(flags, _) => (size, flags.more(), 0),
+                frame::Record::Aside => match values.next() {
+                    Some(Aside::Part(part)) => {
+                        let wire = part.wire().iter().map(|piece| piece.len()).sum();
+                        (wire, part.more, 1)
+                    }
+                    _ => break,
+                },
+            };
+            if left < wire {
+                partial = left;
+                break;
             }
+            left -= wire;
+            progress.values += value;
+            progress.go_on(Walk::of(size, more));
+            messages += u64::from(!more);
         }
-        messages
-    }
-
-    fn drop_references(&self, from: Position, to: Position) {
-        let mut at = from;
-        while at.total < to.total {
-            let Some(segment) = at.segment else { break };
-            // SAFETY: whole records that were passed by, and that nobody has freed yet.
-            unsafe {
-                if at.offset == segment.as_ref().end() {
-                    (at.segment, at.offset) = (segment.as_ref().next(), 0);
-                    continue;
-                }
-                let bytes = Segment::at(segment, at.offset);
-                let size = record::size(bytes);
-                record::discard(bytes);
-                at.offset += size;
-                at.total += size as u64;
-            }
-        }
+        self.partial = partial;
+        (progress, messages)
     }
 
     /// Goes back to the start of a message of which some was sent: it will be sent again.
     pub fn rewind(&mut self) {
-        self.partial = 0;
+        (self.partial, self.ahead) = (0, 0);
         self.seek(self.mark);
     }
 
@@ -583,20 +639,17 @@ impl Reader {
 
     /// Whether nothing more will be written.
     pub fn is_closed(&self) -> bool {
-        self.shared.bytes.is_closed()
+        self.shared.bytes.is_closed() || self.damaged
     }
 
     /// Whether all was read and nothing will come any more.
     pub fn is_at_end(&mut self) -> bool {
-        self.shared.bytes.is_closed() && !self.has_records()
+        self.is_closed() && !self.has_records()
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.rewind();
-        self.shared
-            .set_unread(self.mark.segment, self.mark.offset, self.mark.total);
-        self.shared.leave();
+        self.shared.leave_at(self.mark.segment);
     }
 }

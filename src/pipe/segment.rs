@@ -2,15 +2,16 @@
 
 use std::{
     ptr::{self, NonNull},
+    slice,
     sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
 
 use crate::{
     error::{Error, Result},
-    memory,
+    memory::SEGMENTS,
 };
 
-/// The head of a segment; its bytes follow in the same allocation.
+/// The head of a segment; its bytes follow in the same allocation, and are set from the beginning.
 ///
 /// The writer owns the bytes from its position on, the reader those before what is published.
 /// `end` and `next` are set by the writer before it publishes the first byte of the next segment,
@@ -33,7 +34,7 @@ impl Segment {
         let bytes = capacity
             .checked_add(size_of::<Segment>())
             .ok_or(Error::ENOMEM)?;
-        let segment = memory::take(bytes)?.cast::<Segment>();
+        let segment = SEGMENTS.take(bytes)?.cast::<Segment>();
         let head = Segment {
             next: AtomicPtr::new(ptr::null_mut()),
             end: AtomicUsize::new(OPEN),
@@ -49,26 +50,43 @@ impl Segment {
     /// # Safety
     /// Nobody uses the segment any more.
     pub unsafe fn free(segment: Link) {
-        // SAFETY: as promised; so many bytes were taken by `allocate`.
+        // SAFETY: the caller is the last to use it; so many bytes were taken by `allocate`.
         unsafe {
             let bytes = segment.as_ref().capacity + size_of::<Segment>();
-            memory::give_back(segment.cast(), bytes);
+            SEGMENTS.give_back(segment.cast(), bytes);
         }
     }
 
-    /// The byte at an offset.
+    #[inline]
+    fn data(segment: Link) -> *mut u8 {
+        // The bytes follow the head.
+        segment.as_ptr().wrapping_add(1).cast()
+    }
+
+    /// The address of a byte, to be looked at by nobody but the processor.
+    #[inline]
+    pub fn address(segment: Link, offset: usize) -> *const u8 {
+        Segment::data(segment).wrapping_add(offset)
+    }
+
+    /// Some of the bytes.
     ///
     /// # Safety
-    /// The segment is alive, and the offset at most its capacity.
-    #[inline]
-    pub unsafe fn at(segment: Link, offset: usize) -> *mut u8 {
-        // SAFETY: the bytes follow the head.
-        unsafe {
-            segment
-                .as_ptr()
-                .cast::<u8>()
-                .add(size_of::<Segment>() + offset)
-        }
+    /// The segment is alive for as long as they are used, they are within its capacity, and nobody writes to them.
+    #[inline(always)]
+    pub unsafe fn bytes<'a>(segment: Link, offset: usize, len: usize) -> &'a [u8] {
+        // SAFETY: within the allocation, and set, by the contract of this function.
+        unsafe { slice::from_raw_parts(Segment::data(segment).add(offset), len) }
+    }
+
+    /// Some of the bytes, to be written to.
+    ///
+    /// # Safety
+    /// The segment is alive for as long as they are used, they are within its capacity, and nobody else uses them.
+    #[inline(always)]
+    pub unsafe fn bytes_mut<'a>(segment: Link, offset: usize, len: usize) -> &'a mut [u8] {
+        // SAFETY: within the allocation, set, and the caller's alone, by the contract of this function.
+        unsafe { slice::from_raw_parts_mut(Segment::data(segment).add(offset), len) }
     }
 
     /// How many bytes it can hold.

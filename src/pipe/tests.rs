@@ -2,19 +2,23 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::message::{Copies, Message, SLAB_MAX, Sink, Slab, Source, drop_spent};
+use crate::{
+    frame::{self, Flags, Limit},
+    zmtp::{Codec, Command},
+};
 
 fn bytes(i: usize, size: usize) -> Vec<u8> {
     (0..size).map(|j| (i * 31 + j) as u8).collect()
 }
 
-fn send(tx: &mut Tx, flags: u8, body: &[u8]) {
-    tx.write(flags, &mut Source::Bytes(body)).unwrap();
+fn send(tx: &mut Tx, more: bool, body: &[u8]) {
+    tx.write(more, &mut Source::Bytes(body)).unwrap();
 }
 
 fn receive(rx: &mut Rx) -> Option<(bool, Vec<u8>)> {
     match rx.read()? {
-        Record::Frame(flags, body) => Some((flags.more(), body.to_vec())),
-        Record::Message(flags, message) => Some((flags.more(), message.bytes().to_vec())),
+        Record::Frame(kind, body) => Some((kind.more(), body.to_vec())),
+        Record::Part(part) => Some((part.more, part.payload.bytes().to_vec())),
         Record::Peer(_) => receive(rx),
     }
 }
@@ -26,11 +30,7 @@ fn messages_of_all_sizes_arrive_in_order_and_whole() {
     let (mut tx, mut rx) = channel(0);
     for round in 0..300 {
         for (i, &size) in SIZES.iter().enumerate() {
-            send(
-                &mut tx,
-                u8::from(i % 2 == 0) * Flags::MORE,
-                &bytes(round + i, size),
-            );
+            send(&mut tx, i % 2 == 0, &bytes(round + i, size));
             if i % 2 == 1 {
                 let _ = tx.publish();
             }
@@ -49,7 +49,7 @@ fn a_full_pipe_has_room_after_half_of_it_was_read() {
     let (mut tx, mut rx) = channel(10);
     for _ in 0..10 {
         assert!(tx.has_room());
-        send(&mut tx, 0, b"x");
+        send(&mut tx, false, b"x");
         let _ = tx.publish();
     }
     assert!(!tx.has_room());
@@ -84,24 +84,18 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
                     _ => Message::of_vec(body.clone(), 0..body.len()).unwrap(),
                 };
                 kept.push(message.duplicate());
-                let flags = u8::from(more);
                 match random(2) {
-                    0 => tx.write(flags, &mut Source::Message(&mut message)),
-                    _ => tx.write(flags, &mut Source::Copy(&mut Copies::new(message, 1))),
+                    0 => tx.write(more, &mut Source::Message(&mut message)),
+                    _ => tx.write(more, &mut Source::Copy(&mut Copies::new(message, 1))),
                 }
                 .unwrap();
-                let mut head = [0; HEAD_MAX];
-                // SAFETY: there is room for the largest head.
-                let size =
-                    unsafe { record::write_head(head.as_mut_ptr(), u8::from(more), body.len()) };
-                wire.extend_from_slice(&head[..size]);
-                wire.extend_from_slice(&body);
+                frame::write(Flags::more_if(more), &body, &mut wire);
             }
             let _ = tx.publish();
             expected.push(wire);
         }
         let (mut batch, mut done, mut seen) = (Batch::default(), 0, Vec::<u8>::new());
-        while rx.queue().gather(&mut batch, 512 * 1024) == Gathered::Some {
+        while rx.queue().gather(&mut batch, 512 * 1024, random(2) == 0) == Gathered::Some {
             let n = random(batch.bytes) + 1;
             let mut left = n;
             for piece in batch.pieces() {
@@ -136,11 +130,11 @@ fn what_is_left_in_a_dropped_pipe_is_freed() {
     let mut message = Message::copy_of(&body).unwrap();
     let (mut tx, mut rx) = channel(0);
     for _ in 0..3 {
-        tx.write(0, &mut Source::Message(&mut message.duplicate()))
+        tx.write(false, &mut Source::Message(&mut message.duplicate()))
             .unwrap();
     }
     let _ = tx.publish();
-    tx.write(Flags::MORE, &mut Source::Message(&mut message.duplicate()))
+    tx.write(true, &mut Source::Message(&mut message.duplicate()))
         .unwrap();
     receive(&mut rx).unwrap();
     drop((tx, rx));
@@ -166,7 +160,7 @@ fn two_threads_lose_nothing() {
                             .recv_timeout(patience)
                             .expect("a wake-up was lost");
                     }
-                    send(&mut tx, 0, &i.to_ne_bytes()[..(i % 8 + 1) as usize]);
+                    send(&mut tx, false, &i.to_ne_bytes()[..(i % 8 + 1) as usize]);
                     if tx.publish() {
                         wake_reader.send(()).unwrap();
                     }
@@ -199,21 +193,21 @@ fn two_threads_lose_nothing() {
 #[test]
 fn a_conflating_pipe_has_the_last_message_alone() {
     let (mut tx, mut rx) = channel(Depth::Last);
-    tx.queue().peer(Arc::default()).unwrap();
+    tx.peer(Arc::default()).unwrap();
     for (i, &size) in SIZES.iter().enumerate() {
         assert!(tx.has_room());
-        send(&mut tx, Flags::MORE, b"not the last part");
-        send(&mut tx, 0, &bytes(i, size));
+        send(&mut tx, true, b"not the last part");
+        send(&mut tx, false, &bytes(i, size));
         let _ = tx.publish();
     }
     assert_eq!(receive(&mut rx), Some((false, bytes(8, SIZES[8]))));
     assert_eq!(receive(&mut rx), None);
     assert!(rx.sleep());
-    send(&mut tx, 0, b"seen");
+    send(&mut tx, false, b"seen");
     assert!(tx.publish(), "the reader slept");
     assert_eq!(rx.peek_body().map(|(_, body)| body), Some(&b"seen"[..]));
     for body in [b"1", b"2", b"3"] {
-        send(&mut tx, 0, body);
+        send(&mut tx, false, body);
         let _ = tx.publish();
     }
     assert_eq!(rx.peek_body().map(|(_, body)| body), Some(&b"seen"[..]));
@@ -222,7 +216,7 @@ fn a_conflating_pipe_has_the_last_message_alone() {
     assert_eq!(receive(&mut rx), None);
     // A high-water mark that is set later means nothing.
     tx.set_limit(1);
-    send(&mut tx, 0, b"4");
+    send(&mut tx, false, b"4");
     assert!(tx.has_room());
 }
 
@@ -235,7 +229,7 @@ fn a_conflating_pipe_never_loses_the_last_message() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             for i in 0..=LAST {
-                send(&mut tx, 0, &i.to_ne_bytes());
+                send(&mut tx, false, &i.to_ne_bytes());
                 let _ = tx.publish();
             }
         });
@@ -260,11 +254,11 @@ fn a_reader_that_takes_messages_gets_the_very_body() {
     for (size, same) in [(MESSAGE_MIN, true), (MESSAGE_MIN - 1, false)] {
         let mut message = Message::copy_of(&bytes(1, size)).unwrap();
         let memory = message.data().cast_const();
-        tx.write(0, &mut Source::Message(&mut message)).unwrap();
+        tx.write(false, &mut Source::Message(&mut message)).unwrap();
         let _ = tx.publish();
         let body = match rx.read() {
             Some(Record::Frame(_, body)) => body.as_ptr(),
-            Some(Record::Message(_, message)) => message.bytes().as_ptr(),
+            Some(Record::Part(part)) => part.payload.bytes().as_ptr(),
             _ => panic!("no message"),
         };
         assert_eq!(body == memory, same, "{size} bytes");
@@ -294,14 +288,14 @@ fn answers_to_a_burst_wait_for_each_other() {
         let told = Arc::new(Told::default());
         let mut end = End::new(ends, told.clone(), Door::unknown());
         end.haste = haste;
-        let _ = peer.tx.queue().peer(Arc::default());
+        let _ = peer.tx.peer(Arc::default());
         let _ = peer.tx.publish();
         assert!(peer.rx.sleep());
         end.write(false, &mut Source::Bytes(b"unasked")).unwrap();
         assert_eq!(told.0.lock().unwrap().take(), Some(haste));
         assert!(receive(&mut peer.rx).is_some());
         for _ in 0..3 {
-            send(&mut peer.tx, 0, b"request");
+            send(&mut peer.tx, false, b"request");
         }
         let _ = peer.tx.publish();
         for left in (0..3).rev() {
@@ -311,5 +305,90 @@ fn answers_to_a_burst_wait_for_each_other() {
             assert_eq!(told.0.lock().unwrap().take(), Some(expected));
             assert!(receive(&mut peer.rx).is_some());
         }
+    }
+}
+
+/// What a peer sends is staged, and each frame is kept or passed over: whatever sizes they have, what is kept is what comes out,
+/// and nothing else. A frame that was passed over leaves a gap, of each size here, that the next ones move into.
+#[test]
+fn frames_of_all_sizes_are_kept_whatever_was_passed_over_before() {
+    let body = bytes(7, 70_001);
+    let sizes = (0..=70_000).filter(|size| size % 64 < 10 || *size < 1200);
+    let (mut tx, mut rx) = channel(0);
+    let mut wire = Vec::new();
+    for size in sizes {
+        for (skipped, kept) in [(size, size % 700), (size % 300, size)] {
+            wire.clear();
+            frame::write(Flags::COMMAND, &body[..skipped], &mut wire);
+            // Bits that are reserved, one of them the mark's.
+            let first = wire.len();
+            frame::write(Flags::more_if(kept % 3 == 0), &body[..kept], &mut wire);
+            wire[first] |= [0, 0x80, 0x78][size % 3];
+            Codec::Clear.encode_command(&Command::Subscribe(&body[..kept]), &mut wire);
+            frame::write(Flags::NONE, b"last", &mut wire);
+            let (one, two) = wire.split_at(wire.len() - size % 7);
+            tx.queue().stage(one).unwrap();
+            tx.queue().skip(frame::frame_len(skipped).unwrap());
+            tx.accept_frame().unwrap();
+            tx.queue().stage(two).unwrap();
+            assert!(tx.accept_frame().unwrap().flags.command());
+            assert_eq!(tx.accept_parts(Limit::NONE).messages, 1);
+            assert!(tx.queue().staged().is_empty());
+            let _ = tx.publish();
+            let more = kept % 3 == 0;
+            assert!(
+                matches!(rx.read(), Some(Record::Frame(Kind::Part { more: m }, b)) if m == more && *b == body[..kept])
+            );
+            assert!(
+                matches!(rx.read(), Some(Record::Frame(Kind::Subscribe, b)) if *b == body[..kept])
+            );
+            assert!(matches!(rx.read(), Some(Record::Frame(_, b"last"))));
+            assert!(rx.read().is_none());
+        }
+    }
+}
+
+/// A body that is lent is handed on, however small it is, and given back when its receiver lets go of it.
+#[test]
+fn a_lent_body_is_not_copied() {
+    for size in [1, 29, 40, 41, 255, 2000, 70_000] {
+        let mut lent = Message::of_vec(bytes(1, size), 0..size).unwrap();
+        let memory = lent.data().cast_const();
+        let (mut tx, mut rx) = channel(0);
+        let _ = tx.send(false, &mut Source::Message(&mut lent), writer::Notice::Now);
+        let part = rx.queue().read_part().unwrap();
+        assert_eq!(part.payload.bytes().as_ptr(), memory, "{size} bytes");
+    }
+}
+
+/// Subscriptions are what goes over the wire, whatever the length of their topics.
+#[test]
+fn subscriptions_of_all_sizes_are_commands() {
+    for size in [0, 1, 244, 245, 246, 255, 256, 8181, 8192, 70_000] {
+        let (mut tx, mut rx) = channel(1);
+        let mut wire = Vec::new();
+        for subscribe in [true, false] {
+            let topic = &bytes(size, size)[..];
+            tx.subscription(subscribe, topic).unwrap();
+            let command = match subscribe {
+                true => Command::Subscribe(topic),
+                false => Command::Cancel(topic),
+            };
+            Codec::Clear.encode_command(&command, &mut wire);
+        }
+        let _ = tx.publish();
+        let mut batch = Batch::default();
+        assert_eq!(rx.queue().gather(&mut batch, 1, false), Gathered::Special);
+        let mut gathered: Vec<u8> = Vec::new();
+        while rx.queue().gather(&mut batch, 1 << 20, true) == Gathered::Some {
+            for piece in batch.pieces() {
+                // SAFETY: gathered, and not sent yet.
+                gathered.extend_from_slice(unsafe {
+                    std::slice::from_raw_parts(piece.iov_base.cast(), piece.iov_len)
+                });
+            }
+            rx.queue().sent(batch.bytes, &batch);
+        }
+        assert!(gathered == wire, "{size} bytes");
     }
 }

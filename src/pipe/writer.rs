@@ -3,18 +3,23 @@
 //! Bytes pass through three states: *staged* (read from a peer, not looked at yet), *accepted*
 //! (whole records), *published* (whole messages, for the reader to see). Positions only ever
 //! move on, except that what is not published can be rolled back.
+//!
+//! Whatever is accepted was made a record here, by [`crate::frame`]: a connection says how many bytes have come, and
+//! what is to become of the next frame among them, but lays out none by itself.
 
-use std::{ptr, slice, sync::Arc, sync::atomic::Ordering};
+use std::{ptr, sync::Arc, sync::atomic::Ordering};
 
 use super::{
+    aside::Producer,
     queue::Shared,
-    record::{self, Peer},
+    record::{Aside, Part, Peer},
     segment::{Link, Segment},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
+    frame::{self, Flags, Header, Limit, Walk},
     memory,
-    message::{Copies, INLINE_MAX, Message, Small, Source},
+    message::{Payload, Small},
 };
 
 const SEGMENT_MIN: usize = 256;
@@ -24,20 +29,28 @@ pub const SEGMENT_MAX: usize = 32 * 1024;
 /// Writes records, and publishes them message by message.
 pub struct Writer {
     shared: Arc<Shared>,
+    aside: Producer<Aside>,
     segment: Option<Link>,
     /// How many bytes the segment can hold.
     size: usize,
-    /// Where the last record ends, in `segment`; what is staged follows, up to `filled`.
+    /// Where the last record ends, in `segment`.
     accepted: usize,
+    /// What is staged is from here to there: behind the last record, or further on, if there was something between that is
+    /// done with.
+    staged: usize,
     filled: usize,
     /// How many bytes the records that are not published have, and where they end that make up
     /// whole messages.
     unpublished: u64,
     complete: u64,
     complete_at: (Option<Link>, usize),
+    /// How many values there are beside the bytes of these.
+    complete_aside: u64,
     /// Where the first record that is not published starts, if there is any.
     published: (Option<Link>, usize),
     capacity: usize,
+    #[cfg(any(test, debug_assertions))]
+    audit: super::audit::Audit,
 }
 
 // SAFETY: a queue has one writer, and what it points to is its own until published.
@@ -52,117 +65,194 @@ pub enum Notice {
     Later,
 }
 
-/// A record to be completed before its message is published.
-pub struct Placeholder(*mut u8);
-
-// SAFETY: points into memory that is the writer's own until published.
-unsafe impl Send for Placeholder {}
-
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>) -> Writer {
+    pub(super) fn new(shared: Arc<Shared>, aside: Producer<Aside>) -> Writer {
         Writer {
             shared,
+            aside,
             segment: None,
             size: 0,
             accepted: 0,
+            staged: 0,
             filled: 0,
             unpublished: 0,
             complete: 0,
             complete_at: (None, 0),
+            complete_aside: 0,
             published: (None, 0),
             capacity: SEGMENT_MIN / 2,
+            #[cfg(any(test, debug_assertions))]
+            audit: Default::default(),
         }
     }
 
-    /// At least `size` bytes of room in one piece behind what is staged: the start, and how many.
+    /// At least `size` bytes of room in one piece behind what is staged.
     ///
     /// ENOMEM if there is no memory for it.
-    #[inline]
-    pub fn room(&mut self, size: usize) -> Result<(*mut u8, usize)> {
-        let room = self.size - self.filled;
-        if let Some(segment) = self.segment
-            && room >= size
-        {
-            // SAFETY: alive; the writer is in it, and within its capacity.
-            return Ok((unsafe { Segment::at(segment, self.filled) }, room));
+    #[inline(always)]
+    pub fn room(&mut self, size: usize) -> Result<&mut [u8]> {
+        if self.size - self.filled < size {
+            self.grow(size)?;
         }
-        self.grow(size)
+        Ok(self.free_room())
     }
 
-    /// Goes on in another segment, taking along what is staged.
-    #[cold]
-    fn grow(&mut self, size: usize) -> Result<(*mut u8, usize)> {
-        let staged = self.filled - self.accepted;
-        self.capacity = (2 * self.capacity).min(SEGMENT_MAX);
-        let needed = staged
-            .checked_add(size)
-            .ok_or(crate::error::Error::ENOMEM)?;
-        let next = self.shared.take_spare(needed.max(self.capacity), needed)?;
-        // SAFETY: both segments are alive and the writer's; the new one has room for what is staged.
-        unsafe {
-            match self.segment {
-                Some(segment) => {
-                    let end = self.shared.bytes.count() + self.unpublished;
-                    self.shared.sealed.store(end, Ordering::Relaxed);
-                    let from = Segment::at(segment, self.accepted);
-                    ptr::copy_nonoverlapping(from, Segment::at(next, 0), staged);
-                    segment.as_ref().seal(self.accepted, next);
-                }
-                None => {
-                    self.shared.first.store(next.as_ptr(), Ordering::Release);
-                }
-            }
-            (self.segment, self.accepted, self.filled) = (Some(next), 0, staged);
-            self.size = next.as_ref().capacity();
-            Ok((Segment::at(next, staged), self.size - staged))
-        }
-    }
-
-    /// The next `size` bytes are staged.
-    ///
-    /// # Safety
-    /// They were written, in the room that [`Writer::room`] gave.
-    #[inline]
-    pub unsafe fn fill(&mut self, size: usize) {
-        self.filled += size;
-    }
-
-    /// Has the processor fetch what the next record of so many bytes is written to: what other
-    /// processors have read last, mostly.
-    #[inline]
-    pub fn prefetch(&self, size: usize) {
-        memory::prefetch(ptr::from_ref(&self.shared.bytes).cast());
-        if let Some(segment) = self.segment
-            && self.size - self.filled >= size
-        {
-            // SAFETY: alive, and within its capacity.
-            let to = unsafe { Segment::at(segment, self.filled) };
-            memory::prefetch_lines(to, size);
-        }
-    }
-
-    /// What is staged.
-    #[inline]
-    pub fn staged(&mut self) -> &mut [u8] {
+    /// The room behind what is staged, as it is.
+    #[inline(always)]
+    pub fn free_room(&mut self) -> &mut [u8] {
         match self.segment {
-            // SAFETY: written, and the writer's own.
+            // SAFETY: alive, and the writer's own from what is accepted up to its capacity.
             Some(segment) => unsafe {
-                slice::from_raw_parts_mut(
-                    Segment::at(segment, self.accepted),
-                    self.filled - self.accepted,
-                )
+                Segment::bytes_mut(segment, self.filled, self.size - self.filled)
             },
             None => &mut [],
         }
     }
 
-    /// The first `size` of the bytes that are staged make up whole records.
-    ///
-    /// # Safety
-    /// They do; their flag bytes have no bits of ours that don't belong there.
+    /// Has room for so many bytes more, if need be in another segment, taking along what is staged.
+    #[cold]
+    fn grow(&mut self, size: usize) -> Result<()> {
+        self.close_gap();
+        if self.size - self.filled >= size {
+            return Ok(());
+        }
+        let staged = self.filled - self.staged;
+        self.capacity = (2 * self.capacity).min(SEGMENT_MAX);
+        let needed = staged.checked_add(size).ok_or(Error::ENOMEM)?;
+        let next = self.shared.take_spare(needed.max(self.capacity), needed)?;
+        match self.segment {
+            Some(segment) => {
+                let end = self.shared.bytes.count() + self.unpublished;
+                self.shared.sealed.store(end, Ordering::Relaxed);
+                // SAFETY: both are alive and the writer's; the new one has room for what is staged.
+                unsafe {
+                    Segment::bytes_mut(next, 0, staged).copy_from_slice(Segment::bytes(
+                        segment,
+                        self.staged,
+                        staged,
+                    ));
+                    segment.as_ref().seal(self.accepted, next);
+                }
+            }
+            None => self.shared.first.store(next.as_ptr(), Ordering::Release),
+        }
+        (self.segment, self.accepted, self.staged, self.filled) = (Some(next), 0, 0, staged);
+        // SAFETY: alive; the writer is in it.
+        self.size = unsafe { next.as_ref() }.capacity();
+        Ok(())
+    }
+
+    /// What is accepted last, or staged, and the room behind it.
     #[inline]
-    pub unsafe fn accept(&mut self, size: usize) {
-        debug_assert!(self.accepted + size <= self.filled);
+    fn own(&mut self) -> &mut [u8] {
+        match self.segment {
+            // SAFETY: alive, and the writer's own from where it has not accepted anything on.
+            Some(segment) => unsafe {
+                Segment::bytes_mut(segment, self.accepted, self.size - self.accepted)
+            },
+            None => &mut [],
+        }
+    }
+
+    // -- what a peer has sent ----------------------------------------------------------------------
+
+    /// The next `size` bytes of the room are staged.
+    #[inline]
+    pub fn fill(&mut self, size: usize) {
+        debug_assert!(size <= self.size - self.filled);
+        self.filled += size.min(self.size - self.filled);
+    }
+
+    /// What is staged.
+    #[inline]
+    pub fn staged(&self) -> &[u8] {
+        match self.segment {
+            // SAFETY: alive, and the writer's own.
+            Some(segment) => unsafe {
+                Segment::bytes(segment, self.staged, self.filled - self.staged)
+            },
+            None => &[],
+        }
+    }
+
+    /// Stages bytes that were read elsewhere.
+    pub fn stage(&mut self, bytes: &[u8]) -> Result<()> {
+        self.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
+        self.fill(bytes.len());
+        Ok(())
+    }
+
+    /// Forgets what is staged.
+    pub fn unstage(&mut self) {
+        (self.staged, self.filled) = (self.accepted, self.accepted);
+    }
+
+    /// Forgets the first `size` of the bytes that are staged.
+    pub fn skip(&mut self, size: usize) {
+        self.staged += size.min(self.filled - self.staged);
+        if self.staged == self.filled {
+            self.unstage();
+        }
+    }
+
+    /// Moves what is staged to right behind the last record.
+    fn close_gap(&mut self) {
+        let gap = self.staged - self.accepted;
+        if gap > 0 {
+            let staged = self.filled - self.staged;
+            self.own().copy_within(gap..gap + staged, 0);
+            (self.staged, self.filled) = (self.accepted, self.accepted + staged);
+        }
+    }
+
+    /// Accepts the whole frames at the start of what is staged that are parts of messages and need no look, up to so many
+    /// messages: which they were. Whole messages are to be told by [`Writer::end_message`], as soon as `whole` is accepted.
+    #[inline]
+    pub(super) fn accept_parts(&mut self, limit: Limit, messages: u64) -> Walk {
+        let walk = frame::walk(self.staged(), limit, messages);
+        if walk.messages > 0 {
+            self.accept(walk.whole);
+            self.end_message();
+        }
+        if walk.octets > walk.whole {
+            self.accept(walk.octets - walk.whole);
+        }
+        walk
+    }
+
+    /// Accepts the frame at the start of what is staged, if it is all there. A command is to be a subscription.
+    pub(super) fn accept_frame(&mut self) -> Option<Header> {
+        let gap = self.staged - self.accepted;
+        let staged = self.filled - self.accepted;
+        let frame = &mut self.own()[gap..staged];
+        let header = Header::parse(frame, Limit::NONE).ok()??;
+        if header.frame_len() > frame.len() {
+            return None;
+        }
+        frame::clean(&mut frame[0]);
+        self.accept(header.frame_len());
+        Some(header)
+    }
+
+    /// Accepts the first `size` of the bytes that are staged: whole records.
+    #[inline]
+    fn accept(&mut self, size: usize) {
+        let gap = self.staged - self.accepted;
+        if gap > 0 {
+            self.own().copy_within(gap..gap + size, 0);
+        }
+        self.staged += size;
+        self.extend(size);
+        if self.staged == self.filled {
+            self.unstage();
+        }
+    }
+
+    // -- records -----------------------------------------------------------------------------------
+
+    /// The next `size` bytes behind the last record are records.
+    #[inline]
+    fn extend(&mut self, size: usize) {
         if self.unpublished == 0 {
             self.published = (self.segment, self.accepted);
         }
@@ -170,66 +260,68 @@ impl Writer {
         self.unpublished += size as u64;
     }
 
-    /// The room behind what is staged, as it is: the start, and how many bytes.
-    pub fn free_room(&mut self) -> (*mut u8, usize) {
-        match self.segment {
-            // SAFETY: alive; the writer is in it, and within its capacity.
-            Some(segment) => unsafe {
-                (Segment::at(segment, self.filled), self.size - self.filled)
-            },
-            None => (ptr::null_mut(), 0),
-        }
-    }
-
-    /// Forgets what is staged.
-    pub fn unstage(&mut self) {
-        self.filled = self.accepted;
-    }
-
-    /// Takes back the last `size` bytes that were accepted: whole records to be passed over, in this segment. What is
-    /// staged moves there.
-    pub fn take_back(&mut self, size: usize) {
-        if size == 0 {
-            return;
-        }
-        debug_assert!(size <= self.accepted && self.unpublished - self.complete >= size as u64);
-        if let Some(segment) = self.segment {
-            let staged = self.filled - self.accepted;
-            // SAFETY: both are within what is filled, and the writer's own.
-            unsafe {
-                let from = Segment::at(segment, self.accepted);
-                ptr::copy(from, Segment::at(segment, self.accepted - size), staged);
-            }
-            self.accepted -= size;
-            self.filled -= size;
-            self.unpublished -= size as u64;
-        }
-    }
-
-    /// Stages bytes that were read elsewhere.
-    pub fn stage(&mut self, bytes: &[u8]) -> Result<()> {
-        let (to, _) = self.room(bytes.len())?;
-        // SAFETY: there is so much room, and it is not where the bytes are.
-        unsafe {
-            ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
-            self.fill(bytes.len());
-        }
-        Ok(())
-    }
-
     /// Writes a record of `size` bytes when nothing is staged.
     #[inline]
-    fn write(&mut self, size: usize, write: impl FnOnce(*mut u8)) -> Result<()> {
+    fn write(&mut self, size: usize, write: impl FnOnce(&mut [u8])) -> Result<()> {
         debug_assert_eq!(self.accepted, self.filled);
-        let (to, _) = self.room(size)?;
-        write(to);
-        // SAFETY: written just now, as a whole record.
-        unsafe {
-            self.fill(size);
-            self.accept(size);
-        }
+        write(self.room(size)?);
+        self.extend(size);
+        self.unstage();
         Ok(())
     }
+
+    /// Writes a frame. ENOMEM if there is no memory for it.
+    pub fn frame(&mut self, flags: Flags, body: &[u8]) -> Result<()> {
+        self.write(frame::frame_len(body.len())?, |to| {
+            frame::put(flags, body, to);
+        })
+    }
+
+    /// Writes a subscription, or the end of one, as its command.
+    pub fn subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
+        let name = crate::zmtp::command::subscription_name(subscribe);
+        let body = name.len() + topic.len();
+        self.write(frame::frame_len(body)?, |to| {
+            let head = frame::put_head(Flags::COMMAND, body, to);
+            let (to, rest) = to[head..].split_at_mut(name.len());
+            to.copy_from_slice(name);
+            rest[..topic.len()].copy_from_slice(topic);
+        })
+    }
+
+    /// Writes the mark of a part whose body is still to come: to be given by [`Writer::fill_part`] before the message ends.
+    pub fn begin_part(&mut self) -> Result<()> {
+        self.aside.reserve()?;
+        self.write(frame::ASIDE_LEN, frame::put_aside)
+    }
+
+    /// Gives the body of the part that was begun.
+    pub fn fill_part(&mut self, more: bool, payload: Payload) -> Result<()> {
+        self.aside.push(Aside::Part(Part::new(more, payload)))
+    }
+
+    /// Writes a part whose body is handed on.
+    pub fn part(&mut self, more: bool, payload: Payload) -> Result<()> {
+        self.begin_part()?;
+        self.fill_part(more, payload)
+    }
+
+    /// Makes sure that a part can be handed on.
+    pub fn reserve_part(&mut self) -> Result<()> {
+        self.aside.reserve()?;
+        self.room(frame::ASIDE_LEN).map(drop)
+    }
+
+    /// Writes what is known of the peer that what follows comes from. It can be published before
+    /// any of that.
+    pub fn peer(&mut self, peer: Arc<Peer>) -> Result<()> {
+        self.begin_part()?;
+        self.aside.push(Aside::Peer(peer))?;
+        self.end_message();
+        Ok(())
+    }
+
+    // -- publishing --------------------------------------------------------------------------------
 
     /// Whether all that was written is published.
     #[inline]
@@ -242,31 +334,26 @@ impl Writer {
     #[inline(always)]
     pub fn frame_message(&mut self, body: &[u8], notice: Notice) -> Result<bool> {
         debug_assert!(self.is_clean());
-        let size = record::head_size(body.len()) + body.len();
-        let (to, _) = self.room(size)?;
-        // SAFETY: there is room for it.
-        unsafe { record::write_frame(to, 0, body) };
+        let size = frame::frame_len(body.len())?;
+        frame::put(Flags::NONE, body, self.room(size)?);
         Ok(self.publish_written(size, notice))
     }
 
-    /// As [`Writer::frame_message`], of which this is one of some copies, by reference. There are more than [`INLINE_MAX`]
-    /// bytes.
+    /// As [`Writer::frame_message`], of a body that is handed on, after [`Writer::reserve_part`].
     #[inline(always)]
-    pub fn reference_message(&mut self, copies: &mut Copies, notice: Notice) -> Result<bool> {
+    pub fn part_message(&mut self, payload: Payload, notice: Notice) -> Result<bool> {
         debug_assert!(self.is_clean());
-        let size = copies.bytes().len();
-        let (to, _) = self.room(record::REFERENCE_SIZE)?;
-        // SAFETY: there is so much room; it has so many bytes.
-        unsafe { record::write_reference(to, 0, copies.take_outside(), size) };
-        Ok(self.publish_written(record::REFERENCE_SIZE, notice))
+        self.fill_part(false, payload)?;
+        self.aside.publish(self.aside.pushed());
+        frame::put_aside(self.room(frame::ASIDE_LEN)?);
+        Ok(self.publish_written(frame::ASIDE_LEN, notice))
     }
 
-    /// As [`Writer::frame_message`], of at most [`SHORT_MAX`](record::SHORT_MAX) bytes, if there is room for it at once.
+    /// As [`Writer::frame_message`], of at most [`SHORT_MAX`](frame::SHORT_MAX) bytes, if there is room for it at once.
     #[inline(always)]
     pub fn short_message(&mut self, body: &[u8]) -> Option<bool> {
         let (to, size) = self.short_room(body.len())?;
-        // SAFETY: there is so much room.
-        unsafe { record::write_frame(to, 0, body) };
+        frame::put(Flags::NONE, body, to);
         Some(self.publish_written(size, Notice::Now))
     }
 
@@ -274,24 +361,22 @@ impl Writer {
     /// caller owes a [`Writer::settle`].
     #[inline(always)]
     pub fn message_in_full_swing(&mut self, body: Small) -> Option<bool> {
-        let (to, size) = self.short_room(body.size())?;
         if !self.shared.bytes.is_busy() {
             return None;
         }
-        // SAFETY: there is so much room.
-        unsafe { record::write_small(to, body) };
+        let (to, size) = self.short_room(body.size())?;
+        frame::put(Flags::NONE, body.bytes(), to);
         self.pass(size);
         Some(self.shared.bytes.advance_busy(size as u64))
     }
 
     /// Where a frame goes with a short head and a body of `body` bytes, if there is room for it at once, and its size.
     #[inline(always)]
-    fn short_room(&self, body: usize) -> Option<(*mut u8, usize)> {
-        debug_assert!(self.is_clean() && body <= record::SHORT_MAX);
-        let size = record::SHORT_HEAD + body;
-        let segment = self.segment.filter(|_| self.size - self.filled >= size)?;
-        // SAFETY: alive; the writer is in it, and there is so much room.
-        Some((unsafe { Segment::at(segment, self.filled) }, size))
+    fn short_room(&mut self, body: usize) -> Option<(&mut [u8], usize)> {
+        debug_assert!(self.is_clean() && body <= frame::SHORT_MAX);
+        let size = frame::head_len(body) + body;
+        let room = self.free_room();
+        Some((room.get_mut(..size)?, size))
     }
 
     /// Makes up for what [`Writer::message_in_full_swing`] did without. True as with [`Writer::publish`].
@@ -310,8 +395,14 @@ impl Writer {
     /// The next `size` bytes are a message that was written just now.
     #[inline(always)]
     fn pass(&mut self, size: usize) {
+        #[cfg(any(test, debug_assertions))]
+        self.audit.walk(
+            (self.segment, self.accepted),
+            size as u64,
+            self.aside.pushed(),
+        );
         self.filled += size;
-        self.accepted = self.filled;
+        (self.accepted, self.staged) = (self.filled, self.filled);
     }
 
     /// Publishes all that was accepted, which is so many bytes of whole messages.
@@ -333,7 +424,13 @@ impl Writer {
         self.complete = 0;
         match std::mem::take(&mut self.unpublished) {
             0 => false,
-            size => self.publish_all(size, notice),
+            size => {
+                let pushed = self.aside.pushed();
+                #[cfg(any(test, debug_assertions))]
+                self.audit.walk(self.published, size, pushed);
+                self.aside.publish(pushed);
+                self.publish_all(size, notice)
+            }
         }
     }
 
@@ -344,68 +441,12 @@ impl Writer {
         self.shared.bytes.check()
     }
 
-    /// Writes a frame. ENOMEM if there is no memory for it.
-    pub fn frame(&mut self, flags: u8, body: &[u8]) -> Result<()> {
-        let size = record::head_size(body.len()) + body.len();
-        // SAFETY: there is room for it.
-        self.write(size, |to| unsafe { record::write_frame(to, flags, body) })
-    }
-
-    /// Writes a part by reference, unless it is so small that it has no memory of its own. ENOMEM if there is no memory for
-    /// that, and nothing taken.
-    pub fn reference(&mut self, flags: u8, part: &mut Source) -> Result<()> {
-        let size = part.bytes().len();
-        if size <= INLINE_MAX {
-            self.frame(flags, part.bytes())?;
-            part.done();
-            return Ok(());
-        }
-        self.room(record::REFERENCE_SIZE)?;
-        // SAFETY: it has so many bytes.
-        let message = unsafe { part.take_outside() }?;
-        // SAFETY: there is so much room.
-        self.write(record::REFERENCE_SIZE, |to| unsafe {
-            record::write_reference(to, flags, message, size);
-        })
-    }
-
-    /// Writes what is known of the peer that what follows comes from. It can be published before
-    /// any of that.
-    pub fn peer(&mut self, peer: Arc<Peer>) -> Result<()> {
-        // SAFETY: there is so much room.
-        self.write(record::PEER_SIZE, |to| unsafe {
-            record::write_peer(to, peer)
-        })?;
-        self.end_message();
-        Ok(())
-    }
-
-    /// Leaves room for a message by reference that is still to come.
-    pub fn placeholder(&mut self) -> Result<Placeholder> {
-        let mut place = Placeholder(ptr::null_mut());
-        self.write(record::REFERENCE_SIZE, |to| {
-            // SAFETY: there is so much room.
-            unsafe { record::write_skip(to, record::REFERENCE_SIZE) };
-            place.0 = to;
-        })?;
-        Ok(place)
-    }
-
-    /// Puts the message into the room that was left for it.
-    ///
-    /// # Safety
-    /// The placeholder is this writer's, and neither published nor rolled back since. The body is not inline.
-    pub unsafe fn complete(&mut self, place: Placeholder, flags: u8, mut message: Message) {
-        let size = message.size();
-        // SAFETY: room of this size, still the writer's; not inline, as promised.
-        unsafe { record::write_reference(place.0, flags, message.take_outside(), size) };
-    }
-
     /// The records so far make up whole messages.
     #[inline]
     pub fn end_message(&mut self) {
         self.complete = self.unpublished;
         self.complete_at = (self.segment, self.accepted);
+        self.complete_aside = self.aside.pushed();
     }
 
     /// Lets the reader see all whole messages. True if it sleeps, and the caller is to wake it.
@@ -416,8 +457,11 @@ impl Writer {
         if size == 0 {
             return false;
         }
+        #[cfg(any(test, debug_assertions))]
+        self.audit.walk(self.published, size, self.complete_aside);
         self.published = self.complete_at;
         self.unpublished -= size;
+        self.aside.publish(self.complete_aside);
         self.shared.bytes.advance(size)
     }
 
@@ -430,32 +474,19 @@ impl Writer {
         if self.unpublished == 0 {
             return;
         }
-        // SAFETY: what is not published is the writer's own, and consists of whole records.
+        self.aside.rollback();
+        // SAFETY: what is not published is the writer's own, and so are the segments behind it.
         unsafe {
-            let (mut at, mut from, mut left) = (segment, offset, self.unpublished as usize);
-            while left > 0 {
-                if from == at.as_ref().end() {
-                    let Some(next) = at.as_ref().next() else {
-                        break;
-                    };
-                    (at, from) = (next, 0);
-                    continue;
-                }
-                let bytes = Segment::at(at, from);
-                let size = record::size(bytes);
-                record::discard(bytes);
-                (from, left) = (from + size, left - size);
-            }
             let mut behind = segment.as_ref().next();
             segment.as_ref().reopen();
             while let Some(next) = behind {
                 behind = next.as_ref().next();
                 Segment::free(next);
             }
+            self.size = segment.as_ref().capacity();
         }
-        (self.segment, self.accepted, self.filled) = (Some(segment), offset, offset);
-        // SAFETY: alive; the writer is in it.
-        self.size = unsafe { segment.as_ref() }.capacity();
+        (self.segment, self.accepted) = (Some(segment), offset);
+        self.unstage();
         (self.unpublished, self.complete) = (0, 0);
     }
 
@@ -469,6 +500,18 @@ impl Writer {
     /// Whether the reader sleeps: everything published was read.
     pub fn is_reader_asleep(&self) -> bool {
         self.shared.bytes.is_asleep()
+    }
+
+    /// Has the processor fetch what the next record of so many bytes is written to: what other
+    /// processors have read last, mostly.
+    #[inline]
+    pub fn prefetch(&self, size: usize) {
+        memory::prefetch(ptr::from_ref(&self.shared.bytes).cast());
+        if let Some(segment) = self.segment
+            && self.size - self.filled >= size
+        {
+            memory::prefetch_lines(Segment::address(segment, self.filled), size);
+        }
     }
 }
 

@@ -54,11 +54,7 @@ impl Codec {
                 let header_len = v1::write_header(flags, body_len, &mut header);
                 out.extend_from_slice(&header[..header_len]);
             }
-            Codec::Clear => {
-                let mut header = [0; frame::MAX_HEADER];
-                let header_len = frame::write_header(flags, body_len, &mut header);
-                out.extend_from_slice(&header[..header_len]);
-            }
+            Codec::Clear => return frame::write_parts(flags, parts, out),
             Codec::Curve(session) => return session.encode(flags, parts, out),
         }
         for part in parts {

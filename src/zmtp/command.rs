@@ -94,13 +94,20 @@ impl<'a> Command<'a> {
 const SUBSCRIBE: &[u8] = b"\x09SUBSCRIBE";
 const CANCEL: &[u8] = b"\x06CANCEL";
 
+/// What a command begins with that begins (`subscribe`) or ends a subscription; the topic follows.
+pub fn subscription_name(subscribe: bool) -> &'static [u8] {
+    match subscribe {
+        true => SUBSCRIBE,
+        false => CANCEL,
+    }
+}
+
 /// The flags and the first octets of the frame that begins (`subscribe`) or ends a subscription; the topic follows.
 ///
 /// To a peer of ZMTP 3.1 it is a command, to an older one a message that begins with 1 or 0.
 pub fn subscription(version: Version, subscribe: bool) -> (Flags, &'static [u8]) {
     match (version >= Version::V3_1, subscribe) {
-        (true, true) => (Flags::COMMAND, SUBSCRIBE),
-        (true, false) => (Flags::COMMAND, CANCEL),
+        (true, _) => (Flags::COMMAND, subscription_name(subscribe)),
         (false, true) => (Flags::NONE, b"\x01"),
         (false, false) => (Flags::NONE, b"\x00"),
     }

@@ -13,7 +13,6 @@ mod codec;
 pub mod command;
 pub mod curve;
 mod failure;
-pub mod frame;
 mod greeting;
 mod handshake;
 mod mechanism;
@@ -33,11 +32,11 @@ pub use self::{
     codec::Codec,
     command::Command,
     failure::Failure,
-    frame::{Flags, Header, Limit},
     handshake::{Handshake, Step},
     metadata::Properties,
     reply::Reply,
 };
+pub use crate::frame::{self, Flags, Header, Limit};
 use crate::options::SocketType;
 
 /// The version spoken with a peer, oldest first.

@@ -4,7 +4,7 @@
 //! decoded there; only what is left over is kept. A long one is read to where it stays, as the
 //! body of its message.
 
-use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, SCRATCH_PAD, Scratch, Speech, socket};
+use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, Speech, socket, with_scratch};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
@@ -18,14 +18,12 @@ const STEP: usize = 16 * 1024 * 1024;
 impl Engine {
     /// As [`Engine::read`], but for publishing.
     pub(super) fn read_coded(&mut self, tx: &mut Tx) -> Result<Read> {
-        let take = |pad: &mut Scratch| std::mem::take(&mut pad.coded);
-        let mut buffer = SCRATCH_PAD.with_borrow_mut(take);
-        if buffer.is_empty() {
-            buffer = vec![0; 2 * SCRATCH];
-        }
-        let result = self.decode_all(tx, &mut buffer);
-        SCRATCH_PAD.with_borrow_mut(|pad| pad.coded = buffer);
-        result
+        with_scratch(|scratch| {
+            if scratch.coded.is_empty() {
+                scratch.coded.resize(2 * SCRATCH, 0);
+            }
+            self.decode_all(tx, &mut scratch.coded)
+        })
     }
 
     fn decode_all(&mut self, tx: &mut Tx, buffer: &mut [u8]) -> Result<Read> {
@@ -146,7 +144,7 @@ impl Engine {
         }
         self.begin_frame(flags, range.len())?;
         let mut message = Message::of_vec(frame, range)?;
-        tx.write(u8::from(self.inside), &mut Source::Message(&mut message))
+        tx.write(self.inside, &mut Source::Message(&mut message))
     }
 
     /// Decodes the whole frames at the start of `coded`. Returns how many bytes they have, and
@@ -178,7 +176,7 @@ impl Engine {
     fn deliver(&mut self, tx: &mut Tx, flags: zmtp::Flags, body: &[u8]) -> Result<()> {
         if !flags.command() {
             self.begin_frame(flags, body.len())?;
-            return tx.write(u8::from(self.inside), &mut Source::Bytes(body));
+            return tx.write(self.inside, &mut Source::Bytes(body));
         }
         self.deliver_command(tx, body)
     }
@@ -246,7 +244,7 @@ mod tests {
                 while let Some(part) = far.read(&mut Sink::Message(&mut frame)) {
                     assert_eq!(frame.size(), sizes[got % sizes.len()], "frame {got}");
                     assert!(frame.bytes().iter().all(|byte| *byte == got as u8));
-                    assert_eq!(part.unwrap().1.more, !is_last(got));
+                    assert_eq!(part.unwrap().more, !is_last(got));
                     got += 1;
                 }
                 if read == Read::All {
@@ -295,7 +293,7 @@ mod tests {
             assert_eq!(result, Err(Error::EPROTO));
             let mut sizes = Vec::new();
             while let Some(received) = far.read(&mut Sink::Nowhere) {
-                sizes.push(received.unwrap().1.size);
+                sizes.push(received.unwrap().size);
             }
             assert_eq!(sizes, [0, 40_000, 3, 0, 0], "the last frame alone is none");
         }
@@ -325,7 +323,7 @@ mod tests {
                     theirs.write_all(piece).unwrap();
                     assert_eq!(engine.read(&mut near.tx).0, Ok(Read::All));
                     while let Some(received) = far.read(&mut Sink::Message(&mut part)) {
-                        got.push((part.bytes().to_vec(), received.unwrap().1.more));
+                        got.push((part.bytes().to_vec(), received.unwrap().more));
                     }
                 }
                 assert_eq!(got, [(b"first".to_vec(), true), (b"last".to_vec(), false)]);

@@ -5,9 +5,10 @@ use std::ptr;
 
 use super::{Engine, Moved, SCRATCH, socket};
 use crate::{
-    error::Result,
+    error::{Error, Result},
+    frame::HEAD_MAX,
     message::Message,
-    pipe::{HEAD_MAX, Placeholder, Tx},
+    pipe::Tx,
     zmtp::{self, Header},
 };
 
@@ -25,8 +26,6 @@ const ROOM_MIN: usize = 64;
 
 /// A body that is read into memory of its own.
 pub(super) struct Large {
-    /// None for a command.
-    place: Option<Placeholder>,
     message: Message,
     filled: usize,
     flags: zmtp::Flags,
@@ -78,24 +77,23 @@ impl Engine {
                 Some(lead @ HEAD_MAX..) => lead,
                 _ => HEAD_MAX,
             };
-            let (start, _) = tx.queue().room(lead)?;
-            pieces[1] = piece(start, lead);
+            pieces[1] = piece(tx.queue().room(lead)?.as_mut_ptr(), lead);
             pieces[2] = piece(message.data(), message.size());
             early = Some(message);
         } else if self.is_streaming() {
-            let (start, room) = match tx.queue().free_room() {
-                (_, ..STREAM_MIN) => tx.queue().room(SCRATCH)?,
-                rest => rest,
+            let least = match tx.queue().free_room().len() {
+                ..STREAM_MIN => SCRATCH,
+                _ => 0,
             };
-            pieces[1] = piece(start, room);
+            let room = tx.queue().room(least)?;
+            pieces[1] = piece(room.as_mut_ptr(), room.len());
         } else {
-            let (start, room) = tx.queue().free_room();
-            pieces[1] = piece(start, room);
+            let room = tx.queue().free_room();
+            pieces[1] = piece(room.as_mut_ptr(), room.len());
             // Where what comes is likely to fit, a call for one piece is cheaper.
-            if room < ROOM_MIN.max(2 * self.came as usize) {
-                buffer.clear();
-                buffer.reserve(STREAM_MIN);
-                pieces[2] = piece(buffer.as_mut_ptr(), STREAM_MIN);
+            if room.len() < ROOM_MIN.max(2 * self.came as usize) {
+                let buffer = read_buffer(buffer);
+                pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
             }
         }
         let wanted = pieces.iter().map(|piece| piece.iov_len).sum();
@@ -111,16 +109,11 @@ impl Engine {
             if let Some(large) = &mut self.bodies.current {
                 large.filled += body;
             }
-            // SAFETY: just written there.
-            unsafe { tx.queue().fill(staged) };
+            tx.queue().fill(staged);
             let rest = bytes - body - staged;
             match early {
                 Some(message) if rest > 0 => self.take_early(tx, message, rest)?,
-                None if rest > 0 => {
-                    // SAFETY: just written there.
-                    unsafe { buffer.set_len(rest) };
-                    tx.queue().stage(buffer)?;
-                }
+                None if rest > 0 => tx.queue().stage(&buffer[..rest])?,
                 _ => {}
             }
         }
@@ -130,7 +123,7 @@ impl Engine {
     /// Keeps what was read of a body before its header was looked at, if it is what was expected: whole frames, and
     /// then its header.
     fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
-        let mut staged: &[u8] = tx.queue().staged();
+        let mut staged = tx.queue().staged();
         // A header that isn't allowed is an error only when the body before it is done with.
         while let Ok(Some(header)) = Header::parse(staged, self.limit) {
             if staged.len() == HEAD_MAX
@@ -168,12 +161,10 @@ impl Engine {
             _ => 0,
         };
         tx.queue().unstage();
-        let place = match header.flags.command() {
-            true => None,
-            false => Some(tx.queue().placeholder()?),
-        };
+        if !header.flags.command() {
+            tx.begin_part()?;
+        }
         self.bodies.current = Some(Large {
-            place,
             message,
             filled,
             flags: header.flags,
@@ -181,23 +172,28 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn complete(&mut self, tx: &mut Tx, large: Large) -> Result<()> {
-        let Some(place) = large.place else {
+    /// The body is there.
+    pub(super) fn complete(&mut self, tx: &mut Tx, mut large: Large) -> Result<()> {
+        if large.flags.command() {
             // What has come behind it makes room for the subscription, if it is one.
             let behind = tx.queue().staged().to_vec();
             tx.queue().unstage();
             self.deliver_command(tx, large.message.bytes())?;
             return tx.queue().stage(&behind);
-        };
-        self.begin_frame(large.flags, large.message.size())?;
-        // SAFETY: the placeholder was left by `begin_large`, its message isn't published, and it is a large one.
-        unsafe {
-            tx.queue()
-                .complete(place, u8::from(self.inside), large.message)
-        };
-        if !self.inside {
-            tx.end_message();
         }
-        Ok(())
+        self.begin_frame(large.flags, large.message.size())?;
+        match large.message.take_payload() {
+            Some(payload) => tx.fill_part(self.inside, payload),
+            // A body that is read so is too long to be in the message itself.
+            None => Err(Error::EPROTO),
+        }
     }
+}
+
+/// The buffer for what there is no room for in the pipe.
+pub(super) fn read_buffer(buffer: &mut Vec<u8>) -> &mut [u8] {
+    if buffer.is_empty() {
+        buffer.resize(STREAM_MIN, 0);
+    }
+    buffer
 }

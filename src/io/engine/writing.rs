@@ -1,13 +1,13 @@
 //! Writing: the pipe's frames as they are, as many as a call takes, or what is made of them for this peer.
 
 use super::{
-    ENCODE_KEEP, ENCODE_MAX, Engine, HOLD_MIN, SCRATCH_PAD, Speech, TURN_MAX, WRITE_MAX, Written,
+    ENCODE_KEEP, ENCODE_MAX, Engine, HOLD_MIN, Speech, TURN_MAX, WRITE_MAX, Written, with_scratch,
 };
 use crate::{
     error::Result,
     io::socket::{self, Moved},
-    pipe::{Flags, Gathered, Record, Rx},
-    zmtp::{self, Codec},
+    pipe::{Gathered, Kind, Record, Rx},
+    zmtp::{Codec, Flags, Version},
 };
 
 impl Engine {
@@ -25,7 +25,7 @@ impl Engine {
     /// As [`Engine::write`]. What was written before something fails has its credit, too.
     fn write_all(&mut self, rx: &mut Rx, hold: bool, credit: &mut bool) -> Result<Written> {
         let mut turn = 0;
-        SCRATCH_PAD.with_borrow_mut(|scratch| {
+        with_scratch(|scratch| {
             loop {
                 if self.has_out() && !rx.queue().is_partial() {
                     match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
@@ -49,7 +49,10 @@ impl Engine {
                 }
                 let limit = if self.has_out() { 1 } else { WRITE_MAX };
                 let gathered = match self.speech {
-                    Speech::Plain => rx.queue().gather(&mut scratch.batch, limit),
+                    Speech::Plain => {
+                        let commands = self.version >= Version::V3_1;
+                        rx.queue().gather(&mut scratch.batch, limit, commands)
+                    }
                     _ if rx.queue().has_records() => Gathered::Special,
                     _ => Gathered::Nothing,
                 };
@@ -101,20 +104,20 @@ impl Engine {
             if matches!(self.speech, Speech::Plain) && !self.next_is_special(rx) {
                 break;
             }
-            let message;
-            let (flags, body) = match rx.read_frame() {
-                Some(frame) => frame,
+            let part;
+            let (kind, body) = match rx.read_frame() {
+                Some((more, body)) => (Kind::Part { more }, body),
                 None => match rx.read() {
-                    Some(Record::Frame(flags, body)) => (flags, body),
-                    Some(Record::Message(flags, sent)) => {
-                        message = sent;
-                        (flags, message.bytes())
+                    Some(Record::Frame(kind, body)) => (kind, body),
+                    Some(Record::Part(sent)) => {
+                        part = sent;
+                        (Kind::Part { more: part.more }, part.payload.bytes())
                     }
                     Some(Record::Peer(_)) => continue,
                     None => break,
                 },
             };
-            self.count(u32::from(!flags.more()));
+            self.count(u32::from(!kind.more()));
             let mut plain = Codec::Clear;
             let codec = match &mut self.speech {
                 Speech::Bare => {
@@ -124,19 +127,22 @@ impl Engine {
                 Speech::Coded(codec) => codec,
                 Speech::Plain => &mut plain,
             };
-            if flags.has(Flags::SUBSCRIBE | Flags::CANCEL) {
-                let subscribe = flags.has(Flags::SUBSCRIBE);
-                codec.encode_subscription(self.version, subscribe, body, &mut self.out);
-            } else {
-                codec.encode(zmtp::Flags::more_if(flags.more()), &[body], &mut self.out);
-            }
+            let subscribe = match kind {
+                Kind::Part { more } => {
+                    codec.encode(Flags::more_if(more), &[body], &mut self.out);
+                    continue;
+                }
+                Kind::Subscribe => true,
+                Kind::Cancel => false,
+            };
+            codec.encode_subscription(self.version, subscribe, body, &mut self.out);
         }
     }
 
+    /// Whether what comes next can't be gathered.
     fn next_is_special(&self, rx: &mut Rx) -> bool {
-        rx.queue()
-            .peek()
-            .is_some_and(|flags| !flags.is_wire() && !flags.has(Flags::REFERENCE))
+        let next = rx.peek_body();
+        next.is_some_and(|(kind, _)| !matches!(kind, Some(Kind::Part { .. })))
     }
 }
 

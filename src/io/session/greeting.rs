@@ -247,7 +247,6 @@ impl State {
         if let Some(ends) = &mut self.ends {
             let taken = ends
                 .tx
-                .queue()
                 .peer(Arc::new(peer))
                 .and_then(|()| engine.take_in(&mut ends.tx, rest));
             if ends.tx.publish() {
@@ -276,7 +275,7 @@ impl State {
             && let Some(ends) = &mut self.ends
         {
             // Without memory for it there is nobody to be told of that.
-            let _ = ends.tx.write(0, &mut Source::Bytes(&[]));
+            let _ = ends.tx.write(false, &mut Source::Bytes(&[]));
             if ends.tx.publish() {
                 self.door.readable(Haste::Few(1));
             }

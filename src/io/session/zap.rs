@@ -41,7 +41,7 @@ fn zap_answer(zap: &mut End) -> Option<Vec<Vec<u8>>> {
     loop {
         let mut part = Message::new();
         let more = match zap.read(&mut Sink::Message(&mut part))? {
-            Ok((flags, _)) => flags.more(),
+            Ok(received) => received.more,
             Err(_) => return Some(Vec::new()),
         };
         frames.push(part.bytes().to_vec());

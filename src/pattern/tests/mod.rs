@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::message::Message;
-use crate::pipe::{Batch, Door, End, Ends, Far, Flags, Gathered, Haste, Inbox, Peer, Record};
+use crate::pipe::{Batch, Door, End, Ends, Far, Gathered, Haste, Inbox, Kind, Peer, Record};
 
 /// A far end that is looked at rather than woken.
 struct Silent;
@@ -110,9 +110,7 @@ impl Kit {
         assert!(tx.has_room());
         for (i, part) in message.iter().enumerate() {
             let more = i + 1 < message.len();
-            let flags = if more { Flags::MORE } else { 0 };
-            tx.write(flags, &mut Source::Bytes(part.as_bytes()))
-                .unwrap();
+            tx.write(more, &mut Source::Bytes(part.as_bytes())).unwrap();
         }
         if tx.publish() {
             self.pattern.readable(&mut self.pipes, remote.id);
@@ -121,9 +119,9 @@ impl Kit {
     }
 
     /// The peer sends a subscription, or gives it up.
-    fn ask(&mut self, remote: &mut Remote, flag: u8, topic: &str) {
+    fn ask(&mut self, remote: &mut Remote, kind: Kind, topic: &str) {
         let tx = &mut remote.ends.tx;
-        tx.write(flag, &mut Source::Bytes(topic.as_bytes()))
+        tx.subscription(kind == Kind::Subscribe, topic.as_bytes())
             .unwrap();
         if tx.publish() {
             self.pattern.readable(&mut self.pipes, remote.id);
@@ -131,8 +129,8 @@ impl Kit {
         self.settle();
     }
 
-    /// What the peer has been sent: each part with its flags.
-    fn heard_flags(&mut self, remote: &mut Remote) -> Vec<(u8, String)> {
+    /// What the peer has been sent: each part or topic with its kind.
+    fn heard_kinds(&mut self, remote: &mut Remote) -> Vec<(Kind, String)> {
         let mut heard = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         loop {
@@ -144,9 +142,10 @@ impl Kit {
                 continue;
             }
             match rx.read() {
-                Some(Record::Frame(flags, body)) => heard.push((flags.0, text(body))),
-                Some(Record::Message(flags, message)) => {
-                    heard.push((flags.0, text(message.bytes())));
+                Some(Record::Frame(kind, body)) => heard.push((kind, text(body))),
+                Some(Record::Part(part)) => {
+                    let kind = Kind::Part { more: part.more };
+                    heard.push((kind, text(part.payload.bytes())));
                 }
                 _ => {}
             }
@@ -159,7 +158,7 @@ impl Kit {
 
     /// What the peer has been sent: the bodies.
     fn heard(&mut self, remote: &mut Remote) -> Vec<String> {
-        let heard = self.heard_flags(remote).into_iter();
+        let heard = self.heard_kinds(remote).into_iter();
         heard.map(|(_, body)| body).collect()
     }
 
@@ -217,7 +216,7 @@ fn introduce(ends: &mut Ends, routing_id: &str) {
         routing_id: routing_id.as_bytes().to_vec(),
         metadata: None,
     };
-    ends.tx.queue().peer(Arc::new(peer)).unwrap();
+    ends.tx.peer(Arc::new(peer)).unwrap();
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn how_long_it_takes() {
     let start = std::time::Instant::now();
     for _ in 0..COUNT / 1000 {
         for _ in 0..1000 {
-            a.ends.tx.write(0, &mut Source::Bytes(&buffer)).unwrap();
+            a.ends.tx.write(false, &mut Source::Bytes(&buffer)).unwrap();
         }
         if a.ends.tx.publish() {
             kit.pattern.readable(&mut kit.pipes, a.id);

@@ -2,8 +2,10 @@
 
 use super::*;
 
-const SUBSCRIBE: u8 = Flags::SUBSCRIBE;
-const CANCEL: u8 = Flags::CANCEL;
+const SUBSCRIBE: Kind = Kind::Subscribe;
+const CANCEL: Kind = Kind::Cancel;
+const MORE: Kind = Kind::Part { more: true };
+const LAST: Kind = Kind::Part { more: false };
 
 fn xpub(set: impl FnOnce(&mut PatternOptions)) -> Kit {
     let mut options = PatternOptions::default();
@@ -62,7 +64,7 @@ fn what_all_get_is_in_one_piece() {
         }
         let mut batch = Batch::default();
         let rx = peers[0].ends.rx.queue();
-        assert_eq!(rx.gather(&mut batch, usize::MAX), Gathered::Some);
+        assert_eq!(rx.gather(&mut batch, usize::MAX, false), Gathered::Some);
         assert_eq!(batch.bytes, COUNT * (9 + message.len()));
         assert!(pieces.contains(&batch.pieces().len()), "{pieces:?}");
     }
@@ -215,8 +217,8 @@ fn new_peers_are_welcomed_and_matching_is_inverted() {
     assert_eq!(kit.heard(&mut b), ["W", "x", "y"]);
 }
 
-fn flags(entries: &[(u8, &str)]) -> Vec<(u8, String)> {
-    let owned = entries.iter().map(|&(flags, body)| (flags, body.into()));
+fn kinds(entries: &[(Kind, &str)]) -> Vec<(Kind, String)> {
+    let owned = entries.iter().map(|&(kind, body)| (kind, body.into()));
     owned.collect()
 }
 
@@ -230,20 +232,20 @@ fn sub_tells_its_peers_and_those_to_come() {
             .unwrap();
     }
     let told = [(SUBSCRIBE, "b"), (SUBSCRIBE, "a"), (SUBSCRIBE, "b")];
-    assert_eq!(kit.heard_flags(&mut a), flags(&told));
+    assert_eq!(kit.heard_kinds(&mut a), kinds(&told));
     let mut b = kit.peer();
-    let known = flags(&[(SUBSCRIBE, "a"), (SUBSCRIBE, "b")]);
-    assert_eq!(kit.heard_flags(&mut b), known);
+    let known = kinds(&[(SUBSCRIBE, "a"), (SUBSCRIBE, "b")]);
+    assert_eq!(kit.heard_kinds(&mut b), known);
     kit.pattern.hiccup(&mut kit.pipes, a.id);
-    assert_eq!(kit.heard_flags(&mut a), known);
+    assert_eq!(kit.heard_kinds(&mut a), known);
     for topic in ["b", "never", "b"] {
         kit.pattern
             .unsubscribe(&mut kit.pipes, topic.as_bytes())
             .unwrap();
     }
     assert_eq!(
-        kit.heard_flags(&mut a),
-        flags(&[(CANCEL, "b")]),
+        kit.heard_kinds(&mut a),
+        kinds(&[(CANCEL, "b")]),
         "the last one"
     );
 }
@@ -293,10 +295,10 @@ fn xsub_sends_subscriptions_and_messages_and_receives_all() {
     let told = [
         (SUBSCRIBE, "t"),
         (SUBSCRIBE, "t"),
-        (Flags::MORE, "hello"),
-        (0, "\u{1}u"),
+        (MORE, "hello"),
+        (LAST, "\u{1}u"),
     ];
-    assert_eq!(kit.heard_flags(&mut a), flags(&told));
+    assert_eq!(kit.heard_kinds(&mut a), kinds(&told));
     assert_eq!(kit.pattern.topics(), Ok(2), "the second part counts, too");
     kit.say(&mut a, &["anything"]);
     assert_eq!(kit.recv(), Ok(parts(&["anything"])));
@@ -304,11 +306,6 @@ fn xsub_sends_subscriptions_and_messages_and_receives_all() {
     kit.send_part(true, b"1").unwrap();
     kit.pattern.hiccup(&mut kit.pipes, a.id);
     kit.send_part(false, b"2").unwrap();
-    let told = [
-        (Flags::MORE, "1"),
-        (0, "2"),
-        (SUBSCRIBE, "t"),
-        (SUBSCRIBE, "u"),
-    ];
-    assert_eq!(kit.heard_flags(&mut a), flags(&told));
+    let told = [(MORE, "1"), (LAST, "2"), (SUBSCRIBE, "t"), (SUBSCRIBE, "u")];
+    assert_eq!(kit.heard_kinds(&mut a), kinds(&told));
 }

@@ -62,9 +62,9 @@ fn a_relaxed_request_with_a_number_gets_its_own_reply() {
     assert_eq!(requests[3], next.to_ne_bytes());
     for (number, body) in [(&requests[0], b"1"), (&requests[3], b"2")] {
         let tx = &mut a.ends.tx;
-        let frames: [(u8, &[u8]); 3] = [(Flags::MORE, number), (Flags::MORE, b""), (0, body)];
-        for (flags, part) in frames {
-            tx.write(flags, &mut Source::Bytes(part)).unwrap();
+        let frames: [(bool, &[u8]); 3] = [(true, number), (true, b""), (false, body)];
+        for (more, part) in frames {
+            tx.write(more, &mut Source::Bytes(part)).unwrap();
         }
         if tx.publish() {
             kit.pattern.readable(&mut kit.pipes, a.id);

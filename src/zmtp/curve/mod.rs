@@ -120,13 +120,13 @@ impl Session {
     /// The frame does not have the COMMAND flag: libzmq does not set it.
     pub fn encode(&mut self, flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) {
         let len = OVERHEAD + parts.iter().map(|part| part.len()).sum::<usize>();
-        let mut header = [0; frame::MAX_HEADER];
-        let header_len = frame::write_header(Flags::NONE, len, &mut header);
+        let head = frame::Head::new(Flags::NONE, len);
+        let head = head.as_slice();
         let counter = self.next;
         self.next += 1;
 
-        out.reserve(header_len + len);
-        out.extend_from_slice(&header[..header_len]);
+        out.reserve(head.len() + len);
+        out.extend_from_slice(head);
         out.extend_from_slice(MESSAGE);
         out.extend_from_slice(&counter.to_be_bytes());
         let sealed = out.len();

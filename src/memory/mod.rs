@@ -9,20 +9,24 @@
 //! Nobody waits for the lock: a thread that doesn't get it soon (it may be held by a thread that
 //! doesn't exist in this process, after a fork(2)) does without the pool.
 
+mod copy;
+
 use std::{
-    alloc::{Layout, alloc, dealloc},
+    alloc::{Layout, alloc, alloc_zeroed, dealloc},
     hint,
     ptr::NonNull,
     sync::{Mutex, MutexGuard, TryLockError},
 };
 
+pub use copy::{Small, copy};
+
 use crate::error::{Error, Result};
 
-/// Blocks from this to that size (bytes) are kept, and of all together no more than so much. What is smaller malloc(3) keeps
+/// Blocks from this to that size (bytes) are kept, and in a pool of all together no more than so much. What is smaller malloc(3) keeps
 /// for each thread.
 const MIN: usize = 2 * 1024;
 const MAX: usize = 4 * 1024 * 1024;
-const KEPT_MAX: usize = 16 * 1024 * 1024;
+const KEPT_MAX: usize = 8 * 1024 * 1024;
 
 /// There are so many sizes from one power of two to the next.
 const STEPS: usize = 8;
@@ -34,29 +38,25 @@ const ALIGNMENT: usize = align_of::<u128>();
 type Link = Option<NonNull<Block>>;
 struct Block(Link);
 
-struct Pool {
+/// What a pool keeps, all of it of one kind.
+pub struct Pool {
+    kept: Mutex<Kept>,
+    /// How a block is allocated: with its bytes set, or not.
+    allocate: unsafe fn(Layout) -> *mut u8,
+}
+
+struct Kept {
     lists: [Link; SIZES],
-    kept: usize,
+    bytes: usize,
 }
 
 // SAFETY: what is kept belongs to the pool alone.
-unsafe impl Send for Pool {}
+unsafe impl Send for Kept {}
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    lists: [None; SIZES],
-    kept: 0,
-});
-
-fn pool() -> Option<MutexGuard<'static, Pool>> {
-    for _ in 0..100 {
-        match POOL.try_lock() {
-            Ok(pool) => return Some(pool),
-            Err(TryLockError::Poisoned(_)) => return None,
-            Err(TryLockError::WouldBlock) => hint::spin_loop(),
-        }
-    }
-    None
-}
+/// Memory of bodies, whose bytes aren't set.
+pub static BODIES: Pool = Pool::new(alloc);
+/// Memory of pipes, whose bytes are set: zero, or what somebody has written before.
+pub static SEGMENTS: Pool = Pool::new(alloc_zeroed);
 
 /// The list for blocks of at least so many bytes, and how many these have.
 fn list(bytes: usize) -> Option<(usize, usize)> {
@@ -74,47 +74,89 @@ fn layout(bytes: usize) -> Result<Layout> {
     Layout::from_size_align(bytes, ALIGNMENT).map_err(|_| Error::ENOMEM)
 }
 
-/// A block of at least so many bytes, at least one. ENOMEM.
-pub fn take(bytes: usize) -> Result<NonNull<u8>> {
-    debug_assert!(bytes > 0);
-    let Some((i, size)) = list(bytes) else {
-        // SAFETY: not of size zero.
-        return NonNull::new(unsafe { alloc(layout(bytes)?) }).ok_or(Error::ENOMEM);
-    };
-    if let Some(mut pool) = pool()
-        && let Some(block) = pool.lists[i]
-    {
-        // SAFETY: a block in the list has its link in it.
-        pool.lists[i] = unsafe { block.read() }.0;
-        pool.kept -= size;
-        return Ok(block.cast());
-    }
-    // SAFETY: not of size zero.
-    NonNull::new(unsafe { alloc(layout(size)?) }).ok_or(Error::ENOMEM)
-}
-
-/// Gives a block back.
-///
-/// # Safety
-/// It comes from [`take`] for so many bytes, and is not used any more.
-pub unsafe fn give_back(block: NonNull<u8>, bytes: usize) {
-    let mut bytes = bytes;
-    if let Some((i, size)) = list(bytes) {
-        bytes = size;
-        if let Some(mut pool) = pool()
-            && pool.kept + size <= KEPT_MAX
-        {
-            let block = block.cast::<Block>();
-            // SAFETY: large enough and aligned for a link, and ours now.
-            unsafe { block.write(Block(pool.lists[i])) };
-            pool.lists[i] = Some(block);
-            pool.kept += size;
-            return;
+impl Pool {
+    const fn new(allocate: unsafe fn(Layout) -> *mut u8) -> Pool {
+        Pool {
+            kept: Mutex::new(Kept {
+                lists: [None; SIZES],
+                bytes: 0,
+            }),
+            allocate,
         }
     }
-    if let Ok(layout) = layout(bytes) {
-        // SAFETY: allocated by `take` with this layout.
-        unsafe { dealloc(block.as_ptr(), layout) };
+
+    fn kept(&self) -> Option<MutexGuard<'_, Kept>> {
+        for _ in 0..100 {
+            match self.kept.try_lock() {
+                Ok(kept) => return Some(kept),
+                Err(TryLockError::Poisoned(_)) => return None,
+                Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            }
+        }
+        None
+    }
+
+    /// A block of at least so many bytes, at least one. ENOMEM.
+    pub fn take(&self, bytes: usize) -> Result<NonNull<u8>> {
+        debug_assert!(bytes > 0);
+        let mut size = bytes;
+        if let Some((i, of_list)) = list(bytes) {
+            size = of_list;
+            if let Some(mut kept) = self.kept()
+                && let Some(block) = kept.lists[i]
+            {
+                // SAFETY: a block in the list has its link in it.
+                kept.lists[i] = unsafe { block.read() }.0;
+                kept.bytes -= size;
+                return Ok(block.cast());
+            }
+        }
+        // SAFETY: the size isn't zero.
+        NonNull::new(unsafe { (self.allocate)(layout(size)?) }).ok_or(Error::ENOMEM)
+    }
+
+    /// Gives a block back.
+    ///
+    /// # Safety
+    /// It comes from [`Pool::take`] of this pool for so many bytes, and is not used any more.
+    pub unsafe fn give_back(&self, block: NonNull<u8>, bytes: usize) {
+        let mut bytes = bytes;
+        if let Some((i, size)) = list(bytes) {
+            bytes = size;
+            if let Some(mut kept) = self.kept()
+                && kept.bytes + size <= KEPT_MAX
+            {
+                let block = block.cast::<Block>();
+                // SAFETY: large enough and aligned for a link, and ours now.
+                unsafe { block.write(Block(kept.lists[i])) };
+                kept.lists[i] = Some(block);
+                kept.bytes += size;
+                return;
+            }
+        }
+        if let Ok(layout) = layout(bytes) {
+            // SAFETY: allocated by `take` with this layout.
+            unsafe { dealloc(block.as_ptr(), layout) };
+        }
+    }
+
+    fn clear(&self) {
+        let Some(mut kept) = self.kept() else { return };
+        let lists = std::mem::replace(&mut kept.lists, [None; SIZES]);
+        kept.bytes = 0;
+        drop(kept);
+        for (i, mut list) in lists.into_iter().enumerate() {
+            let size = (MIN << (i / STEPS)) + (MIN << (i / STEPS)) / STEPS * (i % STEPS);
+            while let Some(block) = list {
+                // SAFETY: as in `take` and `give_back`.
+                unsafe {
+                    list = block.read().0;
+                    if let Ok(layout) = layout(size) {
+                        dealloc(block.cast().as_ptr(), layout);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -122,22 +164,8 @@ pub unsafe fn give_back(block: NonNull<u8>, bytes: usize) {
 // By this name the thread sanitizer is told of it.
 #[inline(never)]
 pub fn clear() {
-    let Some(mut pool) = pool() else { return };
-    let lists = std::mem::replace(&mut pool.lists, [None; SIZES]);
-    pool.kept = 0;
-    drop(pool);
-    for (i, mut list) in lists.into_iter().enumerate() {
-        let size = (MIN << (i / STEPS)) + (MIN << (i / STEPS)) / STEPS * (i % STEPS);
-        while let Some(block) = list {
-            // SAFETY: as in `take` and `give_back`.
-            unsafe {
-                list = block.read().0;
-                if let Ok(layout) = layout(size) {
-                    dealloc(block.cast().as_ptr(), layout);
-                }
-            }
-        }
-    }
+    BODIES.clear();
+    SEGMENTS.clear();
 }
 
 /// Has the processor fetch a line of memory that is going to be written to, while it goes on.
@@ -209,7 +237,7 @@ mod tests {
                 let mut mine = Vec::new();
                 for round in 0..2000 {
                     let bytes = MIN + (round * 7919) % (4 * MIN);
-                    let block = take(bytes).unwrap();
+                    let block = BODIES.take(bytes).unwrap();
                     // SAFETY: so many bytes are there.
                     unsafe { block.write_bytes(me, bytes) };
                     mine.push((block, bytes));
@@ -219,20 +247,20 @@ mod tests {
                         unsafe {
                             let all = std::slice::from_raw_parts(block.as_ptr(), bytes);
                             assert!(all.iter().all(|&byte| byte == me));
-                            give_back(block, bytes);
+                            BODIES.give_back(block, bytes);
                         }
                     }
                 }
                 for (block, bytes) in mine {
                     // SAFETY: as above.
-                    unsafe { give_back(block, bytes) };
+                    unsafe { BODIES.give_back(block, bytes) };
                 }
             })
         });
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
-        assert!(POOL.lock().unwrap().kept <= KEPT_MAX);
+        assert!(BODIES.kept.lock().unwrap().bytes <= KEPT_MAX);
         clear();
     }
 }
