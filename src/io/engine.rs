@@ -26,7 +26,7 @@ use crate::{
     error::{Error, Result},
     message::Source,
     pipe::{Batch, REFERENCE_MIN, Tx},
-    zmtp::{self, Codec, Command, Header, Limit, Reply, Version},
+    zmtp::{self, Codec, Command, Header, Limit, Reply, Version, command},
 };
 
 /// What is read at once into a buffer that all connections of a thread share (bytes).
@@ -286,19 +286,16 @@ impl Engine {
             let (size, here) = (header.frame_len(), staged.len());
             let is_command = header.flags.command();
             if is_command && size <= here {
-                let command = Command::parse(&staged[header.header_len..size]).ok();
-                match command {
-                    // Within a message a subscription makes no sense, and would end it.
-                    Some(Command::Subscribe(_) | Command::Cancel(_)) if !self.inside => {
-                        if !tx.has_room() {
-                            return Ok(false);
-                        }
-                        tx.accept_frame();
+                let body = &staged[header.header_len..size];
+                // Within a message a subscription makes no sense, and would end it.
+                if !self.inside && command::as_subscription(body).is_some() {
+                    if !tx.has_room() {
+                        return Ok(false);
                     }
-                    command => {
-                        self.obey(command);
-                        tx.queue().skip(size);
-                    }
+                    tx.accept_subscriptions(self.limit);
+                } else {
+                    self.obey(Command::parse(body).ok());
+                    tx.queue().skip(size);
                 }
                 continue;
             }

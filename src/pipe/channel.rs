@@ -204,10 +204,18 @@ impl Tx {
         walk
     }
 
-    /// Accepts a frame that a peer has sent, and is staged. A command is to be a subscription. None if it isn't all there.
+    /// Accepts commands that a peer has sent, and that are staged: subscriptions, as far as there is room. True if there were
+    /// any.
+    pub fn accept_subscriptions(&mut self, limit: Limit) -> bool {
+        let count = self.queue.accept_subscriptions(limit, self.known_room());
+        self.written += count;
+        count > 0
+    }
+
+    /// Accepts a frame that a peer has sent, and is staged: a part of a message. None if it isn't all there.
     pub fn accept_frame(&mut self) -> Option<Header> {
         let header = self.queue.accept_frame()?;
-        if !header.flags.more() || header.flags.command() {
+        if !header.flags.more() {
             self.end_message();
         }
         Some(header)
@@ -499,6 +507,15 @@ impl Rx {
                 })
             }
             record => Some(record),
+        }
+    }
+
+    /// Passes over the next record, which there is. The caller then looks at [`Rx::credit`].
+    pub fn skip(&mut self) {
+        if self.conflates() {
+            let _ = self.read();
+        } else {
+            self.read += u64::from(self.queue.skip());
         }
     }
 

@@ -507,8 +507,9 @@ impl End {
     /// Passes over a part that is there.
     #[inline]
     pub fn skip(&mut self) {
-        if self.read_frame(&mut Sink::Nowhere).is_none() {
-            let _ = self.read(&mut Sink::Nowhere);
+        self.ends.rx.skip();
+        if self.ends.rx.credit() {
+            self.tell_of_room();
         }
     }
 
@@ -532,8 +533,8 @@ impl End {
     /// would never come to, is none.
     #[inline]
     fn has_part(&mut self) -> bool {
-        while let Some((kind, _)) = self.ends.rx.peek_body() {
-            if kind.is_some() {
+        while self.ends.rx.queue().has_records() {
+            if !self.ends.rx.queue().is_peer() {
                 return true;
             }
             if let Some(Record::Peer(peer)) = self.ends.rx.read() {

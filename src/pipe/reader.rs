@@ -445,6 +445,38 @@ impl Reader {
         }
     }
 
+    /// Whether the next record, which there is, says who the peer is.
+    #[inline]
+    pub fn is_peer(&self) -> bool {
+        match frame::Record::first(self.records()) {
+            Some((frame::Record::Aside, _)) => matches!(self.value(), Some(Aside::Peer(_))),
+            _ => false,
+        }
+    }
+
+    /// Passes over the next record, if there is one; whether that ends a message.
+    pub fn skip(&mut self) -> bool {
+        if !self.has_records() {
+            return false;
+        }
+        match frame::Record::first(self.records()) {
+            Some((frame::Record::Frame(flags, _), len)) => {
+                self.release();
+                self.pass(len);
+                self.mark_here();
+                !flags.more()
+            }
+            Some((frame::Record::Aside, _)) => match self.take_aside() {
+                Some(Aside::Part(part)) => !part.more,
+                _ => false,
+            },
+            None => {
+                self.give_up();
+                false
+            }
+        }
+    }
+
     /// What the next record is, if there is one; what was read before is done with.
     #[inline]
     fn find_next(&mut self) -> Option<Found> {

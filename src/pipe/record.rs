@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::{
     frame::{Flags, Head},
     message::{MetadataRef, Payload},
-    zmtp::Command,
+    zmtp::command,
 };
 
 /// What a record is to its reader.
@@ -38,11 +38,10 @@ impl Kind {
         if !flags.command() {
             return Some((Kind::Part { more: flags.more() }, body));
         }
-        match Command::parse(body) {
-            Ok(Command::Subscribe(topic)) => Some((Kind::Subscribe, topic)),
-            Ok(Command::Cancel(topic)) => Some((Kind::Cancel, topic)),
-            _ => None,
-        }
+        Some(match command::as_subscription(body)? {
+            (true, topic) => (Kind::Subscribe, topic),
+            (false, topic) => (Kind::Cancel, topic),
+        })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     frame::{self, Flags, Header, Limit, Walk},
     memory,
     message::{Payload, Small},
+    zmtp::command,
 };
 
 const SEGMENT_MIN: usize = 256;
@@ -220,13 +221,36 @@ impl Writer {
         walk
     }
 
-    /// Accepts the frame at the start of what is staged, if it is all there. A command is to be a subscription.
+    /// Accepts the whole commands at the start of what is staged that are subscriptions, up to so many: how many they were.
+    pub(super) fn accept_subscriptions(&mut self, limit: Limit, most: u64) -> u64 {
+        let gap = self.staged - self.accepted;
+        let staged = self.filled - self.accepted;
+        let frames = &mut self.own()[gap..staged];
+        let (mut at, mut count) = (0, 0);
+        while count < most
+            && let Ok(Some(header)) = Header::parse(&frames[at..], limit)
+            && header.flags.command()
+            && let Some(frame) = frames[at..].get_mut(..header.frame_len())
+            && command::as_subscription(&frame[header.header_len..]).is_some()
+        {
+            frame::clean(&mut frame[0]);
+            at += frame.len();
+            count += 1;
+        }
+        if count > 0 {
+            self.accept(at);
+            self.end_message();
+        }
+        count
+    }
+
+    /// Accepts the frame at the start of what is staged, a part of a message, if it is all there.
     pub(super) fn accept_frame(&mut self) -> Option<Header> {
         let gap = self.staged - self.accepted;
         let staged = self.filled - self.accepted;
         let frame = &mut self.own()[gap..staged];
         let header = Header::parse(frame, Limit::NONE).ok()??;
-        if header.frame_len() > frame.len() {
+        if header.frame_len() > frame.len() || header.flags.command() {
             return None;
         }
         frame::clean(&mut frame[0]);
@@ -279,7 +303,7 @@ impl Writer {
 
     /// Writes a subscription, or the end of one, as its command.
     pub fn subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
-        let name = crate::zmtp::command::subscription_name(subscribe);
+        let name = command::subscription_name(subscribe);
         let body = name.len() + topic.len();
         self.write(frame::frame_len(body)?, |to| {
             let head = frame::put_head(Flags::COMMAND, body, to);

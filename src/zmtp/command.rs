@@ -102,6 +102,15 @@ pub fn subscription_name(subscribe: bool) -> &'static [u8] {
     }
 }
 
+/// Whether a command begins a subscription or ends one, and its topic; `None` if it is another one.
+#[inline]
+pub fn as_subscription(body: &[u8]) -> Option<(bool, &[u8])> {
+    match body.strip_prefix(SUBSCRIBE) {
+        Some(topic) => Some((true, topic)),
+        None => Some((false, body.strip_prefix(CANCEL)?)),
+    }
+}
+
 /// The flags and the first octets of the frame that begins (`subscribe`) or ends a subscription; the topic follows.
 ///
 /// To a peer of ZMTP 3.1 it is a command, to an older one a message that begins with 1 or 0.
