@@ -9,14 +9,20 @@
 #[cfg(loom)]
 use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, AtomicU64, Ordering},
+    },
 };
 #[cfg(not(loom))]
 use std::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, AtomicU64, Ordering},
+    },
 };
-use std::{mem::MaybeUninit, ptr::NonNull, sync::Arc};
+use std::{mem::MaybeUninit, ptr::NonNull};
 
 use crate::error::{Error, Result};
 
@@ -466,8 +472,10 @@ mod model {
             let mut next = 0;
             for _ in 0..3 {
                 let seen = consumer.iter().count();
-                if let Some(value) = consumer.take() {
-                    assert!(*value == next && seen > 0);
+                let value = consumer.take();
+                assert!(value.is_some() || seen == 0);
+                if let Some(value) = value {
+                    assert_eq!(*value, next);
                     next += 1;
                 }
             }
