@@ -214,7 +214,7 @@ impl Engine {
     /// Takes in bytes that were read with the end of the handshake.
     pub fn take_in(&mut self, tx: &mut Tx, bytes: &[u8]) -> Result<()> {
         match self.speech {
-            Speech::Plain => tx.queue().stage(bytes),
+            Speech::Plain => tx.stage(bytes),
             _ => {
                 self.coded.extend_from_slice(bytes);
                 Ok(())
@@ -279,7 +279,7 @@ impl Engine {
             if self.reply.is_none() {
                 self.accept_parts(tx);
             }
-            let staged = tx.queue().staged();
+            let staged = tx.staged();
             let Some(header) = Header::parse(staged, self.limit)? else {
                 return Ok(true);
             };
@@ -295,7 +295,7 @@ impl Engine {
                     tx.accept_subscriptions(self.limit);
                 } else {
                     self.obey(Command::parse(body).ok());
-                    tx.queue().skip(size);
+                    tx.skip(size);
                 }
                 continue;
             }
@@ -309,7 +309,7 @@ impl Engine {
                 }
                 if !self.is_streaming() {
                     // What is missing is to come right behind it.
-                    tx.queue().room(size - here)?;
+                    tx.room(size - here)?;
                 }
                 return Ok(true);
             }

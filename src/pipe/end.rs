@@ -15,7 +15,7 @@ use super::{
     inbox::{Door, PipeId},
     pipe,
     record::{Kind, Peer, Record},
-    writer::Notice,
+    tx::Notice,
 };
 use crate::{
     error::{Error, Result, keep_errno},
@@ -423,44 +423,32 @@ impl End {
     #[inline]
     pub fn read(&mut self, sink: &mut Sink) -> Option<Result<Received>> {
         loop {
-            if !self.ends.rx.queue().has_records() {
+            if !self.ends.rx.has_records() {
                 if self.ends.rx.sleep() || self.ends.rx.is_at_end() {
                     return None;
                 }
                 continue;
             }
             let mut copied = Ok(());
-            let received = if let Some(part) = self.ends.rx.read_part() {
-                let size = part.payload.bytes().len();
-                sink.put_payload(part.payload, part.more, || self.metadata.take());
-                Received {
-                    size,
-                    more: part.more,
+            let received = match self.ends.rx.read() {
+                Some(Record::Frame(kind, body)) => {
+                    copied = sink.copy(kind.more(), body, || self.metadata.take());
+                    Received {
+                        size: body.len(),
+                        more: kind.more(),
+                    }
                 }
-            } else {
-                match self.ends.rx.read() {
-                    Some(Record::Frame(kind, body)) => {
-                        copied = sink.copy(kind.more(), body, || self.metadata.take());
-                        Received {
-                            size: body.len(),
-                            more: kind.more(),
-                        }
-                    }
-                    Some(Record::Part(part)) => {
-                        let size = part.payload.bytes().len();
-                        sink.put_payload(part.payload, part.more, || self.metadata.take());
-                        Received {
-                            size,
-                            more: part.more,
-                        }
-                    }
-                    Some(Record::Peer(peer)) => {
-                        self.set_peer(peer);
-                        continue;
-                    }
-                    // There is no record, but by a bug of ours: the pipe counts as closed then.
-                    None => continue,
+                Some(Record::Part(part)) => {
+                    let (size, more) = (part.payload.bytes().len(), part.more);
+                    sink.put_payload(part.payload, more, || self.metadata.take());
+                    Received { size, more }
                 }
+                Some(Record::Peer(peer)) => {
+                    self.set_peer(peer);
+                    continue;
+                }
+                // There is no record, but by a bug of ours: the pipe counts as closed then.
+                None => continue,
             };
             if !received.more && self.ends.rx.credit() {
                 self.tell_of_room();
@@ -515,7 +503,7 @@ impl End {
 
     /// Whether there is nothing to be read for now; the socket won't be told when there is.
     pub fn is_quiet(&mut self) -> bool {
-        !self.ends.rx.queue().has_records() && !self.ends.rx.is_closed()
+        !self.ends.rx.has_records() && !self.ends.rx.is_closed()
     }
 
     /// Whether there is a part to be read. If not, the socket will be told when there is.
@@ -533,8 +521,8 @@ impl End {
     /// would never come to, is none.
     #[inline]
     fn has_part(&mut self) -> bool {
-        while self.ends.rx.queue().has_records() {
-            if !self.ends.rx.queue().is_peer() {
+        while self.ends.rx.has_records() {
+            if !self.ends.rx.is_peer() {
                 return true;
             }
             if let Some(Record::Peer(peer)) = self.ends.rx.read() {
@@ -551,14 +539,14 @@ impl End {
         if !self.is_readable() {
             return None;
         }
-        let (kind, body) = self.ends.rx.peek_body()?;
+        let (kind, body) = self.ends.rx.peek()?;
         Some((kind?, body, &self.peer))
     }
 
     /// What comes behind the part that is read next, as far as that is known at once.
     #[inline]
     pub fn glance(&mut self) -> Option<(Kind, &[u8])> {
-        self.ends.rx.queue().glance()
+        self.ends.rx.glance()
     }
 
     /// Whether the far end has closed and all it has sent was read.

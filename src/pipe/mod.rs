@@ -15,30 +15,32 @@
 mod aside;
 #[cfg(any(test, debug_assertions))]
 mod audit;
-mod channel;
 mod end;
+mod flow;
+mod gather;
 mod gauge;
 mod inbox;
 mod latest;
 mod parker;
 mod queue;
-mod reader;
 mod record;
+mod rx;
 mod segment;
-mod writer;
+mod staging;
+mod tx;
 
 use std::{os::fd::RawFd, time::Duration};
 
 pub use self::{
-    channel::{PROGRESS_MIN, Rx, Tx, channel},
     end::End,
+    gather::{Batch, Gathered},
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
     parker::{Parker, Signal, hold_wakes, poll, release_wakes, timespec},
-    queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN},
-    reader::{Batch, Gathered},
+    queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN, channel},
     record::{Kind, Peer, Record},
-    writer::SEGMENT_MAX,
+    rx::{PROGRESS_MIN, Rx},
+    tx::{SEGMENT_MAX, Tx},
 };
 
 /// When a writer delivers by itself what it writes, rather than leaves it to an I/O thread.

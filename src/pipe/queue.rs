@@ -9,11 +9,12 @@ use std::{
 };
 
 use super::{
-    aside,
+    Depth, aside,
+    flow::Flow,
     gauge::Gauge,
-    reader::Reader,
+    rx::Rx,
     segment::{Link, Segment},
-    writer::Writer,
+    tx::Tx,
 };
 use crate::error::Result;
 
@@ -51,8 +52,8 @@ pub struct Shared {
     gone: AtomicUsize,
 }
 
-/// A new queue. Its reader counts as awake.
-pub fn queue() -> (Writer, Reader) {
+/// One direction of a pipe. Its reader counts as awake.
+pub fn channel(depth: impl Into<Depth>) -> (Tx, Rx) {
     let shared = Arc::new(Shared {
         bytes: Gauge::new(),
         sealed: AtomicU64::new(0),
@@ -60,10 +61,11 @@ pub fn queue() -> (Writer, Reader) {
         spare: AtomicPtr::new(ptr::null_mut()),
         gone: AtomicUsize::new(0),
     });
+    let flow = Arc::new(Flow::new(depth.into()));
     let (producer, consumer) = aside::queue();
     (
-        Writer::new(shared.clone(), producer),
-        Reader::new(shared, consumer),
+        Tx::new(shared.clone(), flow.clone(), producer),
+        Rx::new(shared, flow, consumer),
     )
 }
 

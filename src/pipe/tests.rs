@@ -95,7 +95,7 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
             expected.push(wire);
         }
         let (mut batch, mut done, mut seen) = (Batch::default(), 0, Vec::<u8>::new());
-        while rx.queue().gather(&mut batch, 512 * 1024, random(2) == 0) == Gathered::Some {
+        while rx.gather(&mut batch, 512 * 1024, random(2) == 0) == Gathered::Some {
             let n = random(batch.bytes) + 1;
             let mut left = n;
             for piece in batch.pieces() {
@@ -106,14 +106,14 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
                 });
                 left -= take;
             }
-            let messages = rx.queue().sent(n, &batch) as usize;
+            let messages = rx.sent(n, &batch) as usize;
             for message in expected.iter().skip(done).take(messages) {
                 assert_eq!(seen[..message.len()], message[..]);
                 seen.drain(..message.len());
             }
             done += messages;
             if random(5) == 0 {
-                rx.queue().rewind();
+                rx.rewind();
                 seen.clear();
             }
         }
@@ -205,12 +205,12 @@ fn a_conflating_pipe_has_the_last_message_alone() {
     assert!(rx.sleep());
     send(&mut tx, false, b"seen");
     assert!(tx.publish(), "the reader slept");
-    assert_eq!(rx.peek_body().map(|(_, body)| body), Some(&b"seen"[..]));
+    assert_eq!(rx.peek().map(|(_, body)| body), Some(&b"seen"[..]));
     for body in [b"1", b"2", b"3"] {
         send(&mut tx, false, body);
         let _ = tx.publish();
     }
-    assert_eq!(rx.peek_body().map(|(_, body)| body), Some(&b"seen"[..]));
+    assert_eq!(rx.peek().map(|(_, body)| body), Some(&b"seen"[..]));
     assert_eq!(receive(&mut rx), Some((false, b"seen".to_vec())));
     assert_eq!(receive(&mut rx), Some((false, b"3".to_vec())));
     assert_eq!(receive(&mut rx), None);
@@ -327,13 +327,14 @@ fn frames_of_all_sizes_are_kept_whatever_was_passed_over_before() {
             Codec::Clear.encode_command(&Command::Subscribe(&body[..kept]), &mut wire);
             frame::write(Flags::NONE, b"last", &mut wire);
             let (one, two) = wire.split_at(wire.len() - size % 7);
-            tx.queue().stage(one).unwrap();
-            tx.queue().skip(frame::frame_len(skipped).unwrap());
+            tx.stage(one).unwrap();
+            tx.skip(frame::frame_len(skipped).unwrap());
             tx.accept_frame().unwrap();
-            tx.queue().stage(two).unwrap();
-            assert!(tx.accept_frame().is_none() && tx.accept_subscriptions(Limit::NONE));
+            tx.stage(two).unwrap();
+            assert!(tx.accept_frame().is_none());
+            tx.accept_subscriptions(Limit::NONE);
             assert_eq!(tx.accept_parts(Limit::NONE).messages, 1);
-            assert!(tx.queue().staged().is_empty());
+            assert!(tx.staged().is_empty());
             let _ = tx.publish();
             let more = kept % 3 == 0;
             assert!(
@@ -355,8 +356,10 @@ fn a_lent_body_is_not_copied() {
         let mut lent = Message::of_vec(bytes(1, size), 0..size).unwrap();
         let memory = lent.data().cast_const();
         let (mut tx, mut rx) = channel(0);
-        let _ = tx.send(false, &mut Source::Message(&mut lent), writer::Notice::Now);
-        let part = rx.queue().read_part().unwrap();
+        let _ = tx.send(false, &mut Source::Message(&mut lent), tx::Notice::Now);
+        let Some(Record::Part(part)) = rx.read() else {
+            panic!("copied: {size} bytes");
+        };
         assert_eq!(part.payload.bytes().as_ptr(), memory, "{size} bytes");
     }
 }
@@ -378,16 +381,16 @@ fn subscriptions_of_all_sizes_are_commands() {
         }
         let _ = tx.publish();
         let mut batch = Batch::default();
-        assert_eq!(rx.queue().gather(&mut batch, 1, false), Gathered::Special);
+        assert_eq!(rx.gather(&mut batch, 1, false), Gathered::Special);
         let mut gathered: Vec<u8> = Vec::new();
-        while rx.queue().gather(&mut batch, 1 << 20, true) == Gathered::Some {
+        while rx.gather(&mut batch, 1 << 20, true) == Gathered::Some {
             for piece in batch.pieces() {
                 // SAFETY: gathered, and not sent yet.
                 gathered.extend_from_slice(unsafe {
                     std::slice::from_raw_parts(piece.iov_base.cast(), piece.iov_len)
                 });
             }
-            rx.queue().sent(batch.bytes, &batch);
+            rx.sent(batch.bytes, &batch);
         }
         assert!(gathered == wire, "{size} bytes");
     }

@@ -71,24 +71,24 @@ impl Engine {
         let mut early = None;
         if pieces[0].iov_len >= SCRATCH {
             // It is far from done: all that comes is the body's.
-        } else if self.bodies.expected > 0 && tx.queue().staged().is_empty() {
+        } else if self.bodies.expected > 0 && tx.staged().is_empty() {
             let mut message = Message::with_size(self.bodies.expected)?;
             let lead = match self.bodies.lead.checked_sub(self.bodies.before) {
                 Some(lead @ HEAD_MAX..) => lead,
                 _ => HEAD_MAX,
             };
-            pieces[1] = piece(tx.queue().room(lead)?.as_mut_ptr(), lead);
+            pieces[1] = piece(tx.room(lead)?.as_mut_ptr(), lead);
             pieces[2] = piece(message.data(), message.size());
             early = Some(message);
         } else if self.is_streaming() {
-            let least = match tx.queue().free_room().len() {
+            let least = match tx.free_room().len() {
                 ..STREAM_MIN => SCRATCH,
                 _ => 0,
             };
-            let room = tx.queue().room(least)?;
+            let room = tx.room(least)?;
             pieces[1] = piece(room.as_mut_ptr(), room.len());
         } else {
-            let room = tx.queue().free_room();
+            let room = tx.free_room();
             pieces[1] = piece(room.as_mut_ptr(), room.len());
             // Where what comes is likely to fit, a call for one piece is cheaper.
             if room.len() < ROOM_MIN.max(2 * self.came as usize) {
@@ -109,11 +109,11 @@ impl Engine {
             if let Some(large) = &mut self.bodies.current {
                 large.filled += body;
             }
-            tx.queue().fill(staged);
+            tx.fill(staged);
             let rest = bytes - body - staged;
             match early {
                 Some(message) if rest > 0 => self.take_early(tx, message, rest)?,
-                None if rest > 0 => tx.queue().stage(&buffer[..rest])?,
+                None if rest > 0 => tx.stage(&buffer[..rest])?,
                 _ => {}
             }
         }
@@ -123,7 +123,7 @@ impl Engine {
     /// Keeps what was read of a body before its header was looked at, if it is what was expected: whole frames, and
     /// then its header.
     fn take_early(&mut self, tx: &mut Tx, message: Message, filled: usize) -> Result<()> {
-        let mut staged = tx.queue().staged();
+        let mut staged = tx.staged();
         // A header that isn't allowed is an error only when the body before it is done with.
         while let Ok(Some(header)) = Header::parse(staged, self.limit) {
             if staged.len() == HEAD_MAX
@@ -139,7 +139,7 @@ impl Engine {
             }
         }
         self.bodies.expected = 0;
-        tx.queue().stage(&message.bytes()[..filled])
+        tx.stage(&message.bytes()[..filled])
     }
 
     /// Goes on with a body in memory of its own: what of it has come is moved there.
@@ -148,7 +148,7 @@ impl Engine {
             Some(early) => early,
             None => {
                 let mut message = Message::with_size(header.body_len)?;
-                let here = &tx.queue().staged()[header.header_len..];
+                let here = &tx.staged()[header.header_len..];
                 // SAFETY: there is room for the whole body, of which this is less, and nobody
                 // else has the message yet.
                 unsafe { ptr::copy_nonoverlapping(here.as_ptr(), message.data(), here.len()) };
@@ -160,7 +160,7 @@ impl Engine {
             size @ EXPECTED_MIN..=EXPECTED_MAX if self.bodies.lead <= LEAD_MAX => size,
             _ => 0,
         };
-        tx.queue().unstage();
+        tx.unstage();
         if !header.flags.command() {
             tx.begin_part()?;
         }
@@ -176,10 +176,10 @@ impl Engine {
     pub(super) fn complete(&mut self, tx: &mut Tx, mut large: Large) -> Result<()> {
         if large.flags.command() {
             // What has come behind it makes room for the subscription, if it is one.
-            let behind = tx.queue().staged().to_vec();
-            tx.queue().unstage();
+            let behind = tx.staged().to_vec();
+            tx.unstage();
             self.deliver_command(tx, large.message.bytes())?;
-            return tx.queue().stage(&behind);
+            return tx.stage(&behind);
         }
         self.begin_frame(large.flags, large.message.size())?;
         match large.message.take_payload() {

@@ -27,7 +27,7 @@ impl Engine {
         let mut turn = 0;
         with_scratch(|scratch| {
             loop {
-                if self.has_out() && !rx.queue().is_partial() {
+                if self.has_out() && !rx.is_partial() {
                     match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
                         Moved::Bytes(bytes) => {
                             self.out_at += bytes;
@@ -44,16 +44,16 @@ impl Engine {
                         scratch.out.shrink_to(ENCODE_KEEP);
                     }
                 }
-                if hold && turn > 0 && rx.queue().unread() < HOLD_MIN as u64 {
+                if hold && turn > 0 && rx.unread() < HOLD_MIN as u64 {
                     return Ok(Written::All);
                 }
                 let limit = if self.has_out() { 1 } else { WRITE_MAX };
                 let gathered = match self.speech {
                     Speech::Plain => {
                         let commands = self.version >= Version::V3_1;
-                        rx.queue().gather(&mut scratch.batch, limit, commands)
+                        rx.gather(&mut scratch.batch, limit, commands)
                     }
-                    _ if rx.queue().has_records() => Gathered::Special,
+                    _ if rx.has_records() => Gathered::Special,
                     _ => Gathered::Nothing,
                 };
                 match gathered {
@@ -67,7 +67,7 @@ impl Engine {
                         let Moved::Bytes(bytes) = moved else {
                             return Ok(Written::Blocked);
                         };
-                        let messages = rx.queue().sent(bytes, batch);
+                        let messages = rx.sent(bytes, batch);
                         rx.count(messages);
                         rx.tell_progress(bytes);
                         self.count(messages as u32);
@@ -141,7 +141,7 @@ impl Engine {
 
     /// Whether what comes next can't be gathered.
     fn next_is_special(&self, rx: &mut Rx) -> bool {
-        let next = rx.peek_body();
+        let next = rx.peek();
         next.is_some_and(|(kind, _)| !matches!(kind, Some(Kind::Part { .. })))
     }
 }

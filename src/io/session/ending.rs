@@ -82,7 +82,7 @@ impl State {
             }
         } else if let Some(ends) = &mut self.ends {
             ends.tx.rollback();
-            ends.rx.queue().rewind();
+            ends.rx.rewind();
             if matches!(self.options.socket_type, SocketType::Sub | SocketType::XSub) {
                 self.door.hiccup();
             }

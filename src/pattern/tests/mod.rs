@@ -135,7 +135,7 @@ impl Kit {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         loop {
             let rx = &mut remote.ends.rx;
-            if !rx.queue().has_records() {
+            if !rx.has_records() {
                 if rx.sleep() || rx.is_at_end() {
                     break;
                 }

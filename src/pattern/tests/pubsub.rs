@@ -63,7 +63,7 @@ fn what_all_get_is_in_one_piece() {
             kit.send(&[&message]).unwrap();
         }
         let mut batch = Batch::default();
-        let rx = peers[0].ends.rx.queue();
+        let rx = &mut peers[0].ends.rx;
         assert_eq!(rx.gather(&mut batch, usize::MAX, false), Gathered::Some);
         assert_eq!(batch.bytes, COUNT * (9 + message.len()));
         assert!(pieces.contains(&batch.pieces().len()), "{pieces:?}");

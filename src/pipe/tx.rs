@@ -1,25 +1,29 @@
-//! The writing end of the byte queue.
+//! The writing end of one direction of a pipe.
 //!
-//! Bytes pass through three states: *staged* (read from a peer, not looked at yet), *accepted*
+//! Bytes pass through three states: *staged* (read from a peer, not looked at yet: see [`super::staging`]), *accepted*
 //! (whole records), *published* (whole messages, for the reader to see). Positions only ever
 //! move on, except that what is not published can be rolled back.
 //!
-//! Whatever is accepted was made a record here, by [`crate::frame`]: a connection says how many bytes have come, and
-//! what is to become of the next frame among them, but lays out none by itself.
+//! Whatever is accepted was made a record here, by [`crate::frame`].
 
-use std::{ptr, sync::Arc, sync::atomic::Ordering};
+use std::{
+    ptr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
+    MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN,
     aside::Producer,
+    flow::Flow,
     queue::Shared,
     record::{Aside, Part, Peer},
     segment::{Link, Segment},
 };
 use crate::{
     error::{Error, Result},
-    frame::{self, Flags, Header, Limit, Walk},
+    frame::{self, Flags, HEAD_MAX},
     memory,
-    message::{Payload, Small},
+    message::{INLINE_MAX, Payload, Small, Source},
     zmtp::command,
 };
 
@@ -28,18 +32,26 @@ const SEGMENT_MIN: usize = 256;
 pub const SEGMENT_MAX: usize = 32 * 1024;
 
 /// Writes records, and publishes them message by message.
-pub struct Writer {
+pub struct Tx {
     shared: Arc<Shared>,
+    flow: Arc<Flow>,
+    /// Messages that were written, and of these those that the reader is done with, as far as known.
+    written: u64,
+    done: u64,
+    /// [`Depth::Last`](super::Depth::Last).
+    conflates: bool,
+    /// Messages that nobody shares are passed by reference from this size on (bytes).
+    reference_min: u32,
     aside: Producer<Aside>,
-    segment: Option<Link>,
+    pub(super) segment: Option<Link>,
     /// How many bytes the segment can hold.
-    size: usize,
+    pub(super) size: usize,
     /// Where the last record ends, in `segment`.
-    accepted: usize,
+    pub(super) accepted: usize,
     /// What is staged is from here to there: behind the last record, or further on, if there was something between that is
     /// done with.
-    staged: usize,
-    filled: usize,
+    pub(super) staged: usize,
+    pub(super) filled: usize,
     /// How many bytes the records that are not published have, and where they end that make up
     /// whole messages.
     unpublished: u64,
@@ -55,21 +67,26 @@ pub struct Writer {
 }
 
 // SAFETY: a queue has one writer, and what it points to is its own until published.
-unsafe impl Send for Writer {}
+unsafe impl Send for Tx {}
 
 /// When it is noticed that the reader sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// As it is published.
     Now,
-    /// By [`Writer::check`], which the caller owes after a full fence (SeqCst): one does for many queues.
+    /// By [`Tx::check`], which the caller owes after a full fence (SeqCst): one does for many queues.
     Later,
 }
 
-impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, aside: Producer<Aside>) -> Writer {
-        Writer {
+impl Tx {
+    pub(super) fn new(shared: Arc<Shared>, flow: Arc<Flow>, aside: Producer<Aside>) -> Tx {
+        Tx {
             shared,
+            written: 0,
+            done: 0,
+            conflates: flow.latest.is_some(),
+            reference_min: REFERENCE_MIN as u32,
+            flow,
             aside,
             segment: None,
             size: 0,
@@ -86,6 +103,75 @@ impl Writer {
             audit: Default::default(),
         }
     }
+
+    /// Whether it is of [`Depth::Last`].
+    pub fn conflates(&self) -> bool {
+        self.conflates
+    }
+
+    /// Whether another message may be begun. If not, the far end will call `writable` later on.
+    #[inline]
+    pub fn has_room(&mut self) -> bool {
+        self.known_room() > 0 || self.wait_for_room()
+    }
+
+    /// How many more messages may be written, as far as known without asking.
+    #[inline]
+    pub fn known_room(&self) -> u64 {
+        let limit = u64::from(self.flow.limit.load(Ordering::Relaxed));
+        limit.saturating_sub(self.written - self.done)
+    }
+
+    /// Has the far end tell of room; false if there is some now.
+    #[must_use]
+    pub(super) fn sleep(&mut self) -> bool {
+        self.flow.credit.sleep(self.done)
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self) -> bool {
+        loop {
+            self.done = self.flow.credit.count();
+            if self.known_room() > 0 {
+                return true;
+            }
+            if self.flow.credit.is_closed() || self.flow.credit.sleep(self.done) {
+                return false;
+            }
+        }
+    }
+
+    /// How many messages were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How many messages were written so far, and how many of these the reader [has told](Rx::tell_progress) to be done with.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.written, self.flow.passed.load(Ordering::Relaxed))
+    }
+
+    /// Changes the high-water mark.
+    pub fn set_limit(&self, limit: u32) {
+        self.flow.set_limit(limit);
+    }
+
+    /// Whether the reader is to tell of room.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.flow.credit.is_asleep()
+    }
+
+    /// Whether the far end doesn't read any more.
+    pub fn is_closed(&self) -> bool {
+        self.flow.credit.is_closed()
+    }
+
+    /// The reader takes messages as they are, so that it pays to pass them by reference sooner.
+    pub(super) fn prefer_references(&mut self) {
+        self.reference_min = MESSAGE_MIN as u32;
+    }
+
+    // -- memory ------------------------------------------------------------------------------------
 
     /// At least `size` bytes of room in one piece behind what is staged.
     ///
@@ -145,7 +231,7 @@ impl Writer {
 
     /// What is accepted last, or staged, and the room behind it.
     #[inline]
-    fn own(&mut self) -> &mut [u8] {
+    pub(super) fn own(&mut self) -> &mut [u8] {
         match self.segment {
             // SAFETY: alive, and the writer's own from where it has not accepted anything on.
             Some(segment) => unsafe {
@@ -155,128 +241,11 @@ impl Writer {
         }
     }
 
-    // -- what a peer has sent ----------------------------------------------------------------------
-
-    /// The next `size` bytes of the room are staged.
-    #[inline]
-    pub fn fill(&mut self, size: usize) {
-        debug_assert!(size <= self.size - self.filled);
-        self.filled += size.min(self.size - self.filled);
-    }
-
-    /// What is staged.
-    #[inline]
-    pub fn staged(&self) -> &[u8] {
-        match self.segment {
-            // SAFETY: alive, and the writer's own.
-            Some(segment) => unsafe {
-                Segment::bytes(segment, self.staged, self.filled - self.staged)
-            },
-            None => &[],
-        }
-    }
-
-    /// Stages bytes that were read elsewhere.
-    pub fn stage(&mut self, bytes: &[u8]) -> Result<()> {
-        self.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
-        self.fill(bytes.len());
-        Ok(())
-    }
-
-    /// Forgets what is staged.
-    pub fn unstage(&mut self) {
-        (self.staged, self.filled) = (self.accepted, self.accepted);
-    }
-
-    /// Forgets the first `size` of the bytes that are staged.
-    pub fn skip(&mut self, size: usize) {
-        self.staged += size.min(self.filled - self.staged);
-        if self.staged == self.filled {
-            self.unstage();
-        }
-    }
-
-    /// Moves what is staged to right behind the last record.
-    fn close_gap(&mut self) {
-        let gap = self.staged - self.accepted;
-        if gap > 0 {
-            let staged = self.filled - self.staged;
-            self.own().copy_within(gap..gap + staged, 0);
-            (self.staged, self.filled) = (self.accepted, self.accepted + staged);
-        }
-    }
-
-    /// Accepts the whole frames at the start of what is staged that are parts of messages and need no look, up to so many
-    /// messages: which they were. Whole messages are to be told by [`Writer::end_message`], as soon as `whole` is accepted.
-    #[inline]
-    pub(super) fn accept_parts(&mut self, limit: Limit, messages: u64) -> Walk {
-        let walk = frame::walk(self.staged(), limit, messages);
-        if walk.messages > 0 {
-            self.accept(walk.whole);
-            self.end_message();
-        }
-        if walk.octets > walk.whole {
-            self.accept(walk.octets - walk.whole);
-        }
-        walk
-    }
-
-    /// Accepts the whole commands at the start of what is staged that are subscriptions, up to so many: how many they were.
-    pub(super) fn accept_subscriptions(&mut self, limit: Limit, most: u64) -> u64 {
-        let gap = self.staged - self.accepted;
-        let staged = self.filled - self.accepted;
-        let frames = &mut self.own()[gap..staged];
-        let (mut at, mut count) = (0, 0);
-        while count < most
-            && let Ok(Some(header)) = Header::parse(&frames[at..], limit)
-            && header.flags.command()
-            && let Some(frame) = frames[at..].get_mut(..header.frame_len())
-            && command::as_subscription(&frame[header.header_len..]).is_some()
-        {
-            frame::clean(&mut frame[0]);
-            at += frame.len();
-            count += 1;
-        }
-        if count > 0 {
-            self.accept(at);
-            self.end_message();
-        }
-        count
-    }
-
-    /// Accepts the frame at the start of what is staged, a part of a message, if it is all there.
-    pub(super) fn accept_frame(&mut self) -> Option<Header> {
-        let gap = self.staged - self.accepted;
-        let staged = self.filled - self.accepted;
-        let frame = &mut self.own()[gap..staged];
-        let header = Header::parse(frame, Limit::NONE).ok()??;
-        if header.frame_len() > frame.len() || header.flags.command() {
-            return None;
-        }
-        frame::clean(&mut frame[0]);
-        self.accept(header.frame_len());
-        Some(header)
-    }
-
-    /// Accepts the first `size` of the bytes that are staged: whole records.
-    #[inline]
-    fn accept(&mut self, size: usize) {
-        let gap = self.staged - self.accepted;
-        if gap > 0 {
-            self.own().copy_within(gap..gap + size, 0);
-        }
-        self.staged += size;
-        self.extend(size);
-        if self.staged == self.filled {
-            self.unstage();
-        }
-    }
-
     // -- records -----------------------------------------------------------------------------------
 
     /// The next `size` bytes behind the last record are records.
     #[inline]
-    fn extend(&mut self, size: usize) {
+    pub(super) fn extend(&mut self, size: usize) {
         if self.unpublished == 0 {
             self.published = (self.segment, self.accepted);
         }
@@ -286,7 +255,7 @@ impl Writer {
 
     /// Writes a record of `size` bytes when nothing is staged.
     #[inline]
-    fn write(&mut self, size: usize, write: impl FnOnce(&mut [u8])) -> Result<()> {
+    fn append(&mut self, size: usize, write: impl FnOnce(&mut [u8])) -> Result<()> {
         debug_assert_eq!(self.accepted, self.filled);
         write(self.room(size)?);
         self.extend(size);
@@ -294,97 +263,168 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a frame. ENOMEM if there is no memory for it.
-    pub fn frame(&mut self, flags: Flags, body: &[u8]) -> Result<()> {
-        self.write(frame::frame_len(body.len())?, |to| {
+    /// Writes a frame. ENOMEM.
+    fn frame(&mut self, flags: Flags, body: &[u8]) -> Result<()> {
+        self.append(frame::frame_len(body.len())?, |to| {
             frame::put(flags, body, to);
         })
     }
 
-    /// Writes a subscription, or the end of one, as its command.
+    /// Writes a subscription, or gives one up, as its command: however many messages there are, it is not held up. ENOMEM.
     pub fn subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
         let name = command::subscription_name(subscribe);
         let body = name.len() + topic.len();
-        self.write(frame::frame_len(body)?, |to| {
+        self.append(frame::frame_len(body)?, |to| {
             let head = frame::put_head(Flags::COMMAND, body, to);
             let (to, rest) = to[head..].split_at_mut(name.len());
             to.copy_from_slice(name);
             rest[..topic.len()].copy_from_slice(topic);
-        })
+        })?;
+        self.end_messages(1);
+        Ok(())
     }
 
-    /// Writes the mark of a part whose body is still to come: to be given by [`Writer::fill_part`] before the message ends.
+    /// Begins a part whose body is still to come: to be given by [`Tx::fill_part`] before the message ends. ENOMEM.
     pub fn begin_part(&mut self) -> Result<()> {
         self.aside.reserve()?;
-        self.write(frame::ASIDE_LEN, frame::put_aside)
+        self.append(frame::ASIDE_LEN, frame::put_aside)
     }
 
-    /// Gives the body of the part that was begun.
+    /// Gives the body of the part that was begun. ENOMEM.
     pub fn fill_part(&mut self, more: bool, payload: Payload) -> Result<()> {
-        self.aside.push(Aside::Part(Part::new(more, payload)))
+        self.aside.push(Aside::Part(Part::new(more, payload)))?;
+        if !more {
+            self.end_messages(1);
+        }
+        Ok(())
     }
 
-    /// Writes a part whose body is handed on.
-    pub fn part(&mut self, more: bool, payload: Payload) -> Result<()> {
-        self.begin_part()?;
-        self.fill_part(more, payload)
-    }
-
-    /// Makes sure that a part can be handed on.
-    pub fn reserve_part(&mut self) -> Result<()> {
+    /// Makes sure that a part can be handed on. ENOMEM.
+    fn reserve_part(&mut self) -> Result<()> {
         self.aside.reserve()?;
         self.room(frame::ASIDE_LEN).map(drop)
     }
 
-    /// Writes what is known of the peer that what follows comes from. It can be published before
-    /// any of that.
+    /// Says who the peer is that what follows comes from. It can be published before any of that. ENOMEM.
     pub fn peer(&mut self, peer: Arc<Peer>) -> Result<()> {
         self.begin_part()?;
         self.aside.push(Aside::Peer(peer))?;
-        self.end_message();
+        self.end_messages(0);
         Ok(())
+    }
+
+    /// Writes a part. A message is begun only if there is [`Tx::has_room`]. ENOMEM, and nothing taken.
+    pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        if self.conflates {
+            return self.replace(more, part);
+        }
+        let is_lent = part.is_lent();
+        let least = match part {
+            // The program is told by its return that the body was delivered.
+            _ if is_lent => 0,
+            Source::Message(message) if message.is_shared() => SHARED_MIN,
+            Source::Copy(_) => 0,
+            Source::Message(_) => self.reference_min as usize,
+            Source::Bytes(_) => REFERENCE_MIN,
+        };
+        if part.bytes().len() >= least {
+            self.reserve_part()?;
+            if let Some(payload) = part.take_payload()? {
+                self.begin_part()?;
+                return self.fill_part(more, payload);
+            }
+        }
+        self.frame(Flags::more_if(more), part.bytes())?;
+        part.done();
+        if !more {
+            self.end_messages(1);
+        }
+        Ok(())
+    }
+
+    /// Writes a message in place of the one before.
+    #[cold]
+    fn replace(&mut self, more: bool, part: &mut Source) -> Result<()> {
+        // So that the frame can be written once the message is in its place.
+        self.room(HEAD_MAX)?;
+        let message = part.take()?;
+        if !more
+            && let Some(latest) = &self.flow.latest
+            && latest.put(message)
+        {
+            self.frame(Flags::NONE, &[])?;
+            self.end_messages(1);
+        }
+        Ok(())
+    }
+
+    /// The records so far make up so many whole messages more.
+    #[inline]
+    pub(super) fn end_messages(&mut self, messages: u64) {
+        self.written += messages;
+        self.complete = self.unpublished;
+        self.complete_at = (self.segment, self.accepted);
+        self.complete_aside = self.aside.pushed();
     }
 
     // -- publishing --------------------------------------------------------------------------------
 
     /// Whether all that was written is published.
     #[inline]
-    pub fn is_clean(&self) -> bool {
+    fn is_clean(&self) -> bool {
         self.unpublished == 0 && self.accepted == self.filled
     }
 
-    /// Writes a frame that is a message, and publishes it, when all else is published. ENOMEM if
-    /// there is no memory for it. True as with [`Writer::publish`].
+    /// Writes a part, and publishes what is a whole message with it. A message is begun only if
+    /// there is [`Tx::has_room`]. True if the reader sleeps, is to be woken, and that is noticed now. ENOMEM.
     #[inline(always)]
-    pub fn frame_message(&mut self, body: &[u8], notice: Notice) -> Result<bool> {
-        debug_assert!(self.is_clean());
-        let size = frame::frame_len(body.len())?;
-        frame::put(Flags::NONE, body, self.room(size)?);
-        Ok(self.publish_written(size, notice))
+    pub fn send(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<bool> {
+        if more || self.conflates || !self.is_clean() {
+            return self.send_any(more, part, notice);
+        }
+        let size = part.bytes().len();
+        match part {
+            Source::Copy(copies) if size > INLINE_MAX => {
+                self.reserve_part()?;
+                let Some(payload) = copies.payload() else {
+                    return self.send_any(more, part, notice);
+                };
+                self.aside.push(Aside::Part(Part::new(false, payload)))?;
+                self.aside.publish(self.aside.pushed());
+                frame::put_aside(self.free_room());
+                Ok(self.publish_written(frame::ASIDE_LEN, notice))
+            }
+            Source::Bytes(_) | Source::Message(_) if size < SHARED_MIN && !part.is_lent() => {
+                let len = frame::frame_len(size)?;
+                frame::put(Flags::NONE, part.bytes(), self.room(len)?);
+                part.done();
+                Ok(self.publish_written(len, notice))
+            }
+            _ => self.send_any(more, part, notice),
+        }
     }
 
-    /// As [`Writer::frame_message`], of a body that is handed on, after [`Writer::reserve_part`].
-    #[inline(always)]
-    pub fn part_message(&mut self, payload: Payload, notice: Notice) -> Result<bool> {
-        debug_assert!(self.is_clean());
-        self.fill_part(false, payload)?;
-        self.aside.publish(self.aside.pushed());
-        frame::put_aside(self.room(frame::ASIDE_LEN)?);
-        Ok(self.publish_written(frame::ASIDE_LEN, notice))
+    fn send_any(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<bool> {
+        self.write(more, part)?;
+        if more {
+            return Ok(false);
+        }
+        Ok(self.finish(notice))
     }
 
-    /// As [`Writer::frame_message`], of at most [`SHORT_MAX`](frame::SHORT_MAX) bytes, if there is room for it at once.
+    /// Sends a message of one part, whose body is at most [`SHORT_MAX`](frame::SHORT_MAX) bytes, if that is a matter of
+    /// writing it: true as with [`Tx::send`]. The caller has made sure of room.
     #[inline(always)]
-    pub fn short_message(&mut self, body: &[u8]) -> Option<bool> {
+    pub fn send_short(&mut self, body: &[u8]) -> Option<bool> {
         let (to, size) = self.short_room(body.len())?;
         frame::put(Flags::NONE, body, to);
         Some(self.publish_written(size, Notice::Now))
     }
 
-    /// As [`Writer::short_message`], if the reader is as busy as the writer. Unless it was so to the end, which is said, the
-    /// caller owes a [`Writer::settle`].
+    /// As [`Tx::send_short`], if the reader is as busy as the writer. Unless it was so to the end, which is said, the
+    /// caller owes a [`Tx::settle`].
     #[inline(always)]
-    pub fn message_in_full_swing(&mut self, body: Small) -> Option<bool> {
+    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
         if !self.shared.bytes.is_busy() {
             return None;
         }
@@ -397,19 +437,21 @@ impl Writer {
     /// Where a frame goes with a short head and a body of `body` bytes, if there is room for it at once, and its size.
     #[inline(always)]
     fn short_room(&mut self, body: usize) -> Option<(&mut [u8], usize)> {
-        debug_assert!(self.is_clean() && body <= frame::SHORT_MAX);
+        debug_assert!(!self.conflates && body <= frame::SHORT_MAX);
+        if !self.is_clean() {
+            return None;
+        }
         let size = frame::head_len(body) + body;
-        let room = self.free_room();
-        Some((room.get_mut(..size)?, size))
+        Some((self.free_room().get_mut(..size)?, size))
     }
 
-    /// Makes up for what [`Writer::message_in_full_swing`] did without. True as with [`Writer::publish`].
+    /// Makes up for what [`Tx::send_in_full_swing`] did without. True as with [`Tx::publish`].
     #[must_use]
     pub fn settle(&self) -> bool {
         self.shared.bytes.settle()
     }
 
-    /// Publishes a message of `size` bytes that was written just now. True as with [`Writer::publish`].
+    /// Publishes a message of `size` bytes that was written just now. True as with [`Tx::publish`].
     #[inline(always)]
     fn publish_written(&mut self, size: usize, notice: Notice) -> bool {
         self.pass(size);
@@ -427,6 +469,7 @@ impl Writer {
         );
         self.filled += size;
         (self.accepted, self.staged) = (self.filled, self.filled);
+        self.written += 1;
     }
 
     /// Publishes all that was accepted, which is so many bytes of whole messages.
@@ -441,10 +484,10 @@ impl Writer {
         }
     }
 
-    /// The messages so far end here, and the reader may see them. True as with [`Writer::publish`].
+    /// The messages so far end here, and the reader may see them. True as with [`Tx::publish`].
     #[inline]
     #[must_use]
-    pub fn finish(&mut self, notice: Notice) -> bool {
+    fn finish(&mut self, notice: Notice) -> bool {
         self.complete = 0;
         match std::mem::take(&mut self.unpublished) {
             0 => false,
@@ -463,14 +506,6 @@ impl Writer {
     #[must_use]
     pub fn check(&self) -> bool {
         self.shared.bytes.check()
-    }
-
-    /// The records so far make up whole messages.
-    #[inline]
-    pub fn end_message(&mut self) {
-        self.complete = self.unpublished;
-        self.complete_at = (self.segment, self.accepted);
-        self.complete_aside = self.aside.pushed();
     }
 
     /// Lets the reader see all whole messages. True if it sleeps, and the caller is to wake it.
@@ -514,15 +549,15 @@ impl Writer {
         (self.unpublished, self.complete) = (0, 0);
     }
 
-    /// Says that no more will come. True as with [`Writer::publish`].
+    /// Says that no more will come. True as with [`Tx::publish`].
     #[must_use]
-    pub fn close(&mut self) -> bool {
+    pub(super) fn close(&mut self) -> bool {
         self.rollback();
         self.shared.bytes.close()
     }
 
-    /// Whether the reader sleeps: everything published was read.
-    pub fn is_reader_asleep(&self) -> bool {
+    /// Whether all that was written was read.
+    pub fn is_drained(&self) -> bool {
         self.shared.bytes.is_asleep()
     }
 
@@ -539,7 +574,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for Tx {
     fn drop(&mut self) {
         self.rollback();
         self.shared.leave();
