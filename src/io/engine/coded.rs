@@ -4,7 +4,9 @@
 //! decoded there; only what is left over is kept. A long one is read to where it stays, as the
 //! body of its message.
 
-use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, SCRATCH_PAD, Scratch, Speech, socket};
+use super::{
+    Engine, Moved, READ_MAX, READ_TURNS, Read, SCRATCH, SCRATCH_PAD, Scratch, Speech, socket,
+};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
@@ -33,6 +35,7 @@ impl Engine {
         if !self.coded.is_empty() && !self.decode_kept(tx)? {
             return Ok(Read::Stalled);
         }
+        let mut turn = 0;
         for _ in 0..READ_TURNS {
             let (moved, wanted, has_room) = match self.long_frame()? {
                 Some(len) => self.read_long(tx, len)?,
@@ -41,9 +44,12 @@ impl Engine {
             match moved {
                 Moved::Bytes(_) if !has_room => return Ok(Read::Stalled),
                 Moved::Bytes(bytes) if bytes < wanted => return Ok(Read::All),
-                Moved::Bytes(_) => {}
+                Moved::Bytes(bytes) => turn += bytes,
                 Moved::Blocked => return Ok(Read::All),
                 Moved::End => return Err(Error::EPIPE),
+            }
+            if turn >= READ_MAX {
+                break;
             }
         }
         Ok(Read::More)
@@ -75,7 +81,7 @@ impl Engine {
         let moved = unsafe { socket::receive(self.fd(), &[piece]) }?;
         let mut has_room = true;
         if let Moved::Bytes(bytes) = moved {
-            self.heard = true;
+            self.heard += 1;
             // SAFETY: so many were written.
             unsafe { self.coded.set_len(self.coded.len() + bytes) };
             if bytes == missing {
@@ -98,7 +104,7 @@ impl Engine {
         let moved = unsafe { socket::receive(self.fd(), &[piece]) }?;
         let mut has_room = true;
         if let Moved::Bytes(bytes) = moved {
-            self.heard = true;
+            self.heard += 1;
             let here = &mut buffer[..kept + bytes];
             here[..kept].copy_from_slice(&self.coded);
             let (at, decoded) = self.decode(tx, here);

@@ -92,7 +92,7 @@ impl Engine {
             let (start, room) = tx.queue().free_room();
             pieces[1] = piece(start, room);
             // Where what comes is likely to fit, a call for one piece is cheaper.
-            if room < ROOM_MIN.max(2 * self.came as usize) {
+            if self.drains || room < ROOM_MIN.max(2 * self.came as usize) {
                 buffer.clear();
                 buffer.reserve(STREAM_MIN);
                 pieces[2] = piece(buffer.as_mut_ptr(), STREAM_MIN);
