@@ -231,3 +231,30 @@ fn start_threads(options: &ContextOptions) -> Result<Vec<Thread>> {
     }
     Ok(threads)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    /// Several threads terminate a context together, and each returns when nothing keeps it any more: none of them takes
+    /// another's wake-up.
+    #[test]
+    fn all_threads_that_terminate_are_woken() {
+        for _ in 0..500 {
+            let context = Context::create();
+            let live = context.live();
+            let (tell, told) = mpsc::channel();
+            for _ in 0..3 {
+                let (context, tell) = (context.clone(), tell.clone());
+                std::thread::spawn(move || tell.send(context.terminate()));
+            }
+            drop(live);
+            for _ in 0..3 {
+                let returned = told.recv_timeout(Duration::from_secs(30));
+                assert_eq!(returned, Ok(Ok(())));
+            }
+        }
+    }
+}

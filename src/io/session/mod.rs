@@ -24,6 +24,8 @@ mod greeting;
 mod heartbeat;
 mod steady;
 mod swing;
+#[cfg(test)]
+mod tests;
 mod zap;
 
 use std::{
