@@ -190,16 +190,8 @@ impl Context {
         if self.over.get().is_none() {
             let _ = self.over.set(Signal::new()?);
         }
-        while self.lives.any() {
-            if let Some(signal) = self.over.get() {
-                let fd = libc::pollfd {
-                    fd: signal.fd(),
-                    events: libc::POLLIN,
-                    revents: 0,
-                };
-                poll(&mut [fd], None)?;
-                signal.clear();
-            }
+        if let Some(signal) = self.over.get() {
+            self.wait_until_over(signal)?;
         }
         let threads = self.state().threads.take();
         for (io, thread) in threads.into_iter().flatten() {
@@ -208,6 +200,25 @@ impl Context {
         }
         memory::clear();
         Ok(())
+    }
+
+    /// Waits until nothing keeps the context from ending. Any number of threads may, on the same
+    /// signal: whoever clears it looks afterwards, and sets it again for the others if that was the
+    /// last time. EINTR.
+    fn wait_until_over(&self, signal: &Signal) -> Result<()> {
+        loop {
+            signal.clear();
+            if !self.lives.any() {
+                signal.set();
+                return Ok(());
+            }
+            let fd = libc::pollfd {
+                fd: signal.fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            };
+            poll(&mut [fd], None)?;
+        }
     }
 }
 
@@ -219,4 +230,31 @@ fn start_threads(options: &ContextOptions) -> Result<Vec<Thread>> {
         threads.push((io, thread));
     }
     Ok(threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    /// Several threads terminate a context together, and each returns when nothing keeps it any more: none of them takes
+    /// another's wake-up.
+    #[test]
+    fn all_threads_that_terminate_are_woken() {
+        for _ in 0..500 {
+            let context = Context::create();
+            let live = context.live();
+            let (tell, told) = mpsc::channel();
+            for _ in 0..3 {
+                let (context, tell) = (context.clone(), tell.clone());
+                std::thread::spawn(move || tell.send(context.terminate()));
+            }
+            drop(live);
+            for _ in 0..3 {
+                let returned = told.recv_timeout(Duration::from_secs(30));
+                assert_eq!(returned, Ok(Ok(())));
+            }
+        }
+    }
 }

@@ -33,12 +33,11 @@ impl Sender {
         head[..2].copy_from_slice(&(event as u16).to_ne_bytes());
         head[2..].copy_from_slice(&value.to_ne_bytes());
         let _ = self.socket.process();
-        if self
-            .socket
-            .try_send(true, &mut Source::Bytes(&head))
-            .is_ok()
-        {
-            let _ = self.socket.try_send(false, &mut Source::Bytes(endpoint));
+        let head = self.socket.try_send(true, &mut Source::Bytes(&head));
+        let sent = head.and_then(|()| self.socket.try_send(false, &mut Source::Bytes(endpoint)));
+        if sent.is_err() {
+            // Or the next event would be taken for the rest of this one.
+            self.socket.roll_back();
         }
     }
 }
@@ -97,5 +96,39 @@ impl Monitor {
 impl Observer for Monitor {
     fn event(&self, event: c_int, value: c_int, endpoint: &str) {
         self.tell(event, value, endpoint.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Message, Sink};
+
+    /// An event whose second part there was no memory for is lost as a whole: the next one is read
+    /// with its own parts.
+    #[test]
+    fn no_half_of_an_event_is_left() {
+        let context = Context::create();
+        let mut ours = context.inner_socket(SocketType::Pair);
+        let mut theirs = context.inner_socket(SocketType::Pair);
+        ours.bind(b"inproc://monitor").unwrap();
+        theirs.connect(b"inproc://monitor").unwrap();
+        ours.process().unwrap();
+        ours.try_send(true, &mut Source::Bytes(b"half")).unwrap();
+        ours.roll_back();
+        ours.try_send(true, &mut Source::Bytes(b"head")).unwrap();
+        ours.try_send(false, &mut Source::Bytes(b"endpoint"))
+            .unwrap();
+        theirs.process().unwrap();
+        let parts = [b"head".as_slice(), b"endpoint"].map(|wanted| {
+            let mut part = Message::new();
+            let sink = &mut Sink::Message(&mut part);
+            let received = theirs.try_recv(sink, false).unwrap();
+            assert_eq!(part.bytes(), wanted);
+            received.more
+        });
+        assert_eq!(parts, [true, false]);
+        ours.close();
+        theirs.close();
     }
 }

@@ -371,6 +371,13 @@ impl Socket {
         result
     }
 
+    /// Takes back the parts of a message that can't be completed. Only for a pattern that keeps no
+    /// account of them, as that of PAIR.
+    pub fn roll_back(&mut self) {
+        self.pipes.iter_mut().for_each(|(_, end)| end.rollback());
+        self.outbound.pass(false);
+    }
+
     /// Sends a message of one part past the pattern, if that is possible; else nothing is done.
     #[inline(always)]
     pub fn send_short(&mut self, body: &[u8]) -> bool {

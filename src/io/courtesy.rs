@@ -47,12 +47,15 @@ impl Courtesy {
         self.took = Some(began.elapsed());
     }
 
-    /// Lets a sender go on that may have been interrupted in the midst of it. Once for each wait. What it has left waits
-    /// meanwhile, as long as it, or anybody else who gets the processor, computes.
+    /// Whether to give way: once for each wait, at the most.
+    #[must_use]
+    pub fn may_give_way(&mut self) -> bool {
+        !std::mem::replace(&mut self.gave_way, true) && !self.way.pass()
+    }
+
+    /// Lets a sender go on that may have been interrupted in the midst of it. What it has left waits meanwhile, as long as
+    /// it, or anybody else who gets the processor, computes.
     pub fn give_way(&mut self) {
-        if std::mem::replace(&mut self.gave_way, true) || self.way.pass() {
-            return;
-        }
         let began = Instant::now();
         std::thread::yield_now();
         self.judge_way(began.elapsed());

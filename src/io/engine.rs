@@ -40,8 +40,11 @@ const HOLD_MIN: usize = 2048;
 const ENCODE_MAX: usize = 64 * 1024;
 /// What is kept for encoding from one batch to the next, for each thread (bytes).
 const ENCODE_KEEP: usize = 2 * 1024 * 1024;
-/// So often a connection is read before others have their turn.
+/// A receive buffer of up to this is small (bytes).
+const SMALL_BUFFER: libc::c_int = 8 * 1024;
+/// So often a connection is read before others have their turn, or until so many bytes have come.
 pub(super) const READ_TURNS: usize = 8;
+const READ_MAX: usize = 64 * 1024;
 
 /// What driving needs for the while, one for each thread.
 #[derive(Default)]
@@ -110,12 +113,14 @@ pub struct Engine {
     version: Version,
     /// In the midst of a message from the peer.
     inside: bool,
+    /// A read leaves nothing behind, if that can be helped.
+    drains: bool,
     /// For REQ: what of a reply is there.
     reply: Option<Reply>,
     /// How much the last read has brought (bytes).
     came: u32,
-    /// Bytes came since this was last asked for.
-    heard: bool,
+    /// How often bytes have come.
+    heard: u64,
     /// The time to live that the peer's last PING gave, in tenths of a second.
     ttl: Option<u16>,
     limit: Limit,
@@ -147,9 +152,10 @@ impl Engine {
             coded: Vec::new(),
             bodies: Bodies::default(),
             inside: false,
+            drains: false,
             reply: None,
             came: 0,
-            heard: false,
+            heard: 0,
             sent: 0,
             ttl: None,
         }
@@ -158,6 +164,13 @@ impl Engine {
     /// Has only replies come in.
     pub fn expect_replies(&mut self) {
         self.reply = Some(Reply::default());
+    }
+
+    /// Has each read take all that there is: what stays behind in a receive buffer as small as this
+    /// closes the peer's window for a segment, which then goes out only when that one's timer for
+    /// it has ended, a fifth of a second later, again and again.
+    pub fn drain_small_buffer(&mut self, receive_buffer: libc::c_int) {
+        self.drains = (0..=SMALL_BUFFER).contains(&receive_buffer);
     }
 
     /// The descriptor.
@@ -175,9 +188,9 @@ impl Engine {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Whether the peer has said anything since this was last asked.
-    pub fn take_heard(&mut self) -> bool {
-        std::mem::take(&mut self.heard)
+    /// How often something was read from the peer.
+    pub fn heard(&self) -> u64 {
+        self.heard
     }
 
     /// Whether a PING has come that says how long to wait for traffic.
@@ -235,6 +248,7 @@ impl Engine {
     }
 
     fn read_plain(&mut self, tx: &mut Tx) -> Result<Read> {
+        let mut turn = 0;
         for _ in 0..READ_TURNS {
             if !self.parse(tx)? {
                 return Ok(Read::Stalled);
@@ -245,7 +259,7 @@ impl Engine {
                 (Moved::Blocked, _) => return Ok(Read::All),
                 (Moved::End, _) => return Err(Error::EPIPE),
             };
-            self.heard = true;
+            self.heard += 1;
             self.came = u32::try_from(bytes).unwrap_or(u32::MAX);
             if bytes < wanted {
                 return Ok(if self.parse(tx)? {
@@ -253,6 +267,10 @@ impl Engine {
                 } else {
                     Read::Stalled
                 });
+            }
+            turn += bytes;
+            if turn >= READ_MAX {
+                break;
             }
         }
         Ok(if self.parse(tx)? {

@@ -3,6 +3,7 @@
 use std::{
     os::fd::{AsFd, AsRawFd, OwnedFd},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     poller::Interest,
     session::Session,
     tcp,
-    thread::{Command, Io, Reactor},
+    thread::{Command, Io, Reactor, TimerId},
 };
 use crate::{
     consts,
@@ -30,6 +31,31 @@ struct State {
     fd: Option<OwnedFd>,
     leftover: ipc::Leftover,
     token: Option<usize>,
+    pauses: Pauses,
+    /// When accepting goes on, if it doesn't now.
+    pause: Option<TimerId>,
+}
+
+/// How long nothing is accepted after the system had no descriptor or no memory for a connection,
+/// which is there to be accepted all the time: twice as long each time.
+#[derive(Debug, Default)]
+struct Pauses {
+    last: Option<Duration>,
+}
+
+impl Pauses {
+    const FIRST: Duration = Duration::from_millis(100);
+    const MAX: Duration = Duration::from_secs(1);
+
+    fn next(&mut self) -> Duration {
+        let next = self.last.map_or(Pauses::FIRST, |last| 2 * last);
+        *self.last.insert(next.min(Pauses::MAX))
+    }
+
+    /// One was accepted.
+    fn end(&mut self) {
+        self.last = None;
+    }
 }
 
 /// A socket that listens.
@@ -44,14 +70,15 @@ pub struct Listener {
 
 impl Listener {
     /// Listens at an endpoint, and has an I/O thread accept what comes. Fails as bind(2) and
-    /// listen(2) do, and as the endpoint's parts are wrong.
+    /// listen(2) do, and as the endpoint's parts are wrong; ENOSPC or ENOMEM if the I/O thread can't
+    /// watch any more.
     pub fn bind(
         endpoint: &Endpoint,
         options: Arc<Options>,
         owner: Owner,
         io: Arc<Io>,
     ) -> Result<Arc<Listener>> {
-        let (transport, (fd, name, leftover)) = match endpoint {
+        let (transport, (fd, name, mut leftover)) = match endpoint {
             Endpoint::Tcp(tcp) => {
                 let (fd, name) = tcp::listen(tcp, &options)?;
                 (Transport::Tcp, (fd, name, ipc::Leftover::default()))
@@ -59,6 +86,11 @@ impl Listener {
             Endpoint::Ipc(ipc) => (Transport::Ipc, ipc::listen(ipc, &options)?),
             Endpoint::Inproc(_) => return Err(Error::EPROTONOSUPPORT),
         };
+        if let Err(error) = io.poller.enroll(fd.as_fd()) {
+            // That what it has left is in nobody's way is all that can be done about it.
+            let _ = leftover.remove();
+            return Err(error);
+        }
         owner
             .observer
             .event(consts::ZMQ_EVENT_LISTENING, fd.as_raw_fd(), &name);
@@ -67,6 +99,8 @@ impl Listener {
             fd: Some(fd),
             leftover,
             token: None,
+            pauses: Pauses::default(),
+            pause: None,
         };
         let listener = Arc::new(Listener {
             io: io.clone(),
@@ -98,9 +132,7 @@ impl Listener {
     pub fn close(self: &Arc<Self>) {
         let mut state = self.state();
         let Some(fd) = state.fd.take() else { return };
-        if state.token.is_some() {
-            self.io.poller.unwatch(&fd);
-        }
+        self.io.poller.unwatch(&fd);
         let number = fd.as_raw_fd();
         drop(fd);
         let removed = state.leftover.remove();
@@ -123,51 +155,112 @@ impl Listener {
         self.state().token
     }
 
-    pub(super) fn on_start(&self, reactor: &mut Reactor, token: usize) {
-        let mut state = self.state();
-        state.token = Some(token);
-        if let Some(fd) = &state.fd {
-            let _ = reactor.io().poller.watch(fd.as_fd(), token, Interest::READ);
+    /// The pause that is not over, to be cancelled.
+    pub(super) fn take_pause(&self) -> Option<TimerId> {
+        self.state().pause.take()
+    }
+
+    pub(super) fn on_start(self: &Arc<Self>, reactor: &mut Reactor, token: usize) {
+        self.state().token = Some(token);
+        self.resume(reactor);
+    }
+
+    pub(super) fn on_pause_over(self: &Arc<Self>, reactor: &mut Reactor) {
+        self.state().pause = None;
+        self.resume(reactor);
+    }
+
+    /// Has the poller watch the descriptor.
+    fn resume(self: &Arc<Self>, reactor: &mut Reactor) {
+        if self.watch(reactor, Interest::READ).is_err() {
+            self.pause(reactor);
         }
     }
 
-    pub(super) fn on_ready(&self, reactor: &mut Reactor) {
+    fn watch(&self, reactor: &Reactor, interest: Interest) -> Result<()> {
+        match &*self.state() {
+            State {
+                fd: Some(fd),
+                token: Some(token),
+                ..
+            } => reactor.io().poller.rewatch(fd.as_fd(), *token, interest),
+            _ => Ok(()),
+        }
+    }
+
+    /// Accepts nothing for a while.
+    fn pause(self: &Arc<Self>, reactor: &mut Reactor) {
+        let pause = self.state().pauses.next();
+        let id = reactor.pause_listener(self.clone(), pause);
+        let old = self.state().pause.replace(id);
+        reactor.cancel_alarm(old);
+        // If even this fails, it is told of more often than need be.
+        let _ = self.watch(reactor, Interest::NONE);
+    }
+
+    pub(super) fn on_ready(self: &Arc<Self>, reactor: &mut Reactor) {
         // Others have their turn after some connections.
         for _ in 0..16 {
-            let state = self.state();
+            let mut state = self.state();
             let Some(fd) = &state.fd else { return };
             let accepted = match self.transport {
                 Transport::Tcp => tcp::accept(fd, &self.options),
                 Transport::Ipc => ipc::accept(fd, &self.options),
             };
+            match accepted {
+                Ok(_) => state.pauses.end(),
+                Err(Error::EAGAIN) => return,
+                Err(_) => {}
+            }
             drop(state);
             match accepted {
-                Ok(fd) => {
-                    self.owner.observer.event(
-                        consts::ZMQ_EVENT_ACCEPTED,
-                        fd.as_raw_fd(),
-                        &self.name,
-                    );
-                    reactor.io().add_load();
-                    let io = reactor.io().clone();
-                    let name = self.name.clone();
-                    let session =
-                        Session::accept(fd, name, self.options.clone(), self.owner.clone(), io);
-                    session.on_start(reactor);
-                }
-                Err(Error::EAGAIN) => return,
+                Ok(fd) => self.welcome(reactor, fd),
                 Err(error) => {
                     self.owner
                         .observer
                         .event(consts::ZMQ_EVENT_ACCEPT_FAILED, error.0, &self.name);
-                    if matches!(
-                        error,
-                        Error::EMFILE | Error::ENFILE | Error::ENOBUFS | Error::ENOMEM
-                    ) {
-                        return;
+                    if is_lasting(error) {
+                        return self.pause(reactor);
                     }
                 }
             }
         }
+    }
+
+    /// Begins a session for a connection.
+    fn welcome(&self, reactor: &mut Reactor, fd: OwnedFd) {
+        self.owner
+            .observer
+            .event(consts::ZMQ_EVENT_ACCEPTED, fd.as_raw_fd(), &self.name);
+        reactor.io().add_load();
+        let io = reactor.io().clone();
+        let (options, owner) = (self.options.clone(), self.owner.clone());
+        let session = Session::accept(fd, self.name.clone(), options, owner, io);
+        session.on_start(reactor);
+    }
+}
+
+/// Whether accept(2) would fail for the same reason at once, as it is not the connection's.
+fn is_lasting(error: Error) -> bool {
+    matches!(
+        error,
+        Error::EMFILE | Error::ENFILE | Error::ENOBUFS | Error::ENOMEM
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// While there is no room for a connection it is looked for ever more rarely, and at once again
+    /// after there was some.
+    #[test]
+    fn pauses_grow_until_something_is_accepted() {
+        let mut pauses = Pauses::default();
+        let mut next = || pauses.next().as_millis();
+        assert_eq!([next(), next(), next()], [100, 200, 400]);
+        assert_eq!([next(), next(), next()], [800, 1000, 1000]);
+        pauses.end();
+        assert_eq!(pauses.next().as_millis(), 100);
     }
 }

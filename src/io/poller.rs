@@ -27,6 +27,10 @@ pub struct Interest {
 }
 
 impl Interest {
+    pub const NONE: Interest = Interest {
+        read: false,
+        write: false,
+    };
     pub const READ: Interest = Interest {
         read: true,
         write: false,
@@ -78,6 +82,12 @@ impl Poller {
         let (event, mode) = interest.event(token);
         // SAFETY: who watches a descriptor also ends that before closing it.
         Ok(unsafe { self.inner.add_with_mode(&fd, event, mode) }?)
+    }
+
+    /// Watches a descriptor for nothing yet, and without a token. Only this needs room in the
+    /// system, so that [`Poller::rewatch`] doesn't fail for that later on.
+    pub fn enroll(&self, fd: BorrowedFd) -> Result<()> {
+        self.watch(fd, NOTIFIER, Interest::NONE)
     }
 
     /// Changes for what it is watched. For nothing, too: that takes half the time of ceasing to

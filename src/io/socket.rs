@@ -1,6 +1,6 @@
 //! The few system calls that move bytes, on descriptors that don't block.
 
-use std::os::fd::RawFd;
+use std::{os::fd::RawFd, time::Duration};
 
 use crate::error::{Error, Result};
 
@@ -69,5 +69,50 @@ pub unsafe fn receive(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
             return moved(libc::recv(fd, piece.iov_base, piece.iov_len, 0));
         }
         moved(libc::readv(fd, pieces.as_ptr(), pieces.len() as _))
+    }
+}
+
+/// Whether an error of send(2) says that the system has no memory now, but may have a moment later.
+pub fn is_transient(error: Error) -> bool {
+    matches!(error, Error::ENOBUFS | Error::ENOMEM)
+}
+
+/// Whether a TCP connection's peer is there, and merely doesn't take what was sent to it. None if it is
+/// no TCP connection.
+///
+/// Then bytes wait here for room over there. Either all that was sent is acknowledged, and window
+/// probes are answered; or some of it was acknowledged within the time.
+pub fn is_peer_full(fd: RawFd, within: Duration) -> Option<bool> {
+    let info = tcp_info(fd)?;
+    // Those that aren't acknowledged, and those of them that aren't sent.
+    let (queued, unsent) = (
+        queue_size(fd, libc::TIOCOUTQ)?,
+        queue_size(fd, SIOCOUTQNSD)?,
+    );
+    let is_acknowledged = queued == unsent && info.tcpi_probes <= PROBES_MAX;
+    let last = Duration::from_millis(info.tcpi_last_ack_recv.into());
+    Some(queued > 0 && (is_acknowledged || last < within))
+}
+
+/// `linux/sockios.h` has this, the libc crate hasn't.
+const SIOCOUTQNSD: libc::Ioctl = 0x894b;
+/// So many window probes may be without an answer yet.
+const PROBES_MAX: u8 = 1;
+
+fn queue_size(fd: RawFd, request: libc::Ioctl) -> Option<u32> {
+    let mut size: libc::c_int = 0;
+    // SAFETY: such a request writes an int.
+    let done = unsafe { libc::ioctl(fd, request, &raw mut size) };
+    u32::try_from(size).ok().filter(|_| done == 0)
+}
+
+fn tcp_info(fd: RawFd) -> Option<libc::tcp_info> {
+    // SAFETY: zeros are a valid value, and the call is told how much room there is for one.
+    unsafe {
+        let mut info: libc::tcp_info = std::mem::zeroed();
+        let mut size = size_of::<libc::tcp_info>() as libc::socklen_t;
+        let to = (&raw mut info).cast();
+        let done = libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, to, &mut size);
+        (done == 0).then_some(info)
     }
 }

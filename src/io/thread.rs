@@ -114,12 +114,19 @@ impl Io {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimerId(Instant, u64);
 
+impl TimerId {
+    /// When it rings.
+    pub(super) fn deadline(self) -> Instant {
+        self.0
+    }
+}
+
 /// What an I/O thread has for itself.
 pub struct Reactor {
     io: Arc<Io>,
     entries: Vec<Option<Entry>>,
     free: Vec<usize>,
-    timers: BTreeMap<TimerId, (Arc<Session>, Alarm)>,
+    timers: BTreeMap<TimerId, Timer>,
     next_timer: u64,
     /// Whose pipes were just made, and who has something to say to the peer.
     hosts: Vec<Arc<dyn Host>>,
@@ -134,6 +141,13 @@ pub struct Reactor {
 #[derive(Clone)]
 enum Entry {
     Session(Arc<Session>),
+    Listener(Arc<Listener>),
+}
+
+/// What is to be done at a time.
+enum Timer {
+    Session(Arc<Session>, Alarm),
+    /// Accept again.
     Listener(Arc<Listener>),
 }
 
@@ -192,10 +206,14 @@ impl Reactor {
                     Entry::Listener(listener) => listener.on_ready(reactor),
                 });
             }
-            let mut served = ready.len();
-            while let Some(command) = self.io.commands.pop() {
-                served += 1;
-                if self.obey(command) {
+            // Only those that are there now: what is served may leave one for the next round each
+            // time, and timers and other connections are to have their turn.
+            let commands = self.io.commands.len();
+            let served = ready.len() + commands;
+            for _ in 0..commands {
+                if let Some(command) = self.io.commands.pop()
+                    && self.obey(command)
+                {
                     release_wakes();
                     crate::message::drop_spent();
                     return;
@@ -219,7 +237,9 @@ impl Reactor {
                 }
             }),
             Command::Wake(session, hurry) => {
-                if !hurry {
+                if !hurry && self.courtesy.may_give_way() {
+                    // Who is woken only when the others have run would wait for them.
+                    self.woken |= release_wakes();
                     self.courtesy.give_way();
                 }
                 self.protect(Entry::Session(session), |entry, reactor| {
@@ -255,6 +275,7 @@ impl Reactor {
                 if let Some(token) = listener.token() {
                     self.remove(token);
                 }
+                self.cancel_alarm(listener.take_pause());
                 // What it has accepted and the socket doesn't know yet ends with it.
                 for entry in self.entries.clone().into_iter().flatten() {
                     self.protect(entry, |entry, reactor| {
@@ -275,12 +296,22 @@ impl Reactor {
         while let Some(entry) = self.timers.first_entry()
             && entry.key().0 <= now
         {
-            let (session, alarm) = entry.remove();
-            self.protect(Entry::Session(session), |entry, reactor| {
-                if let Entry::Session(session) = entry {
-                    session.on_alarm(reactor, alarm);
+            match entry.remove() {
+                Timer::Session(session, alarm) => {
+                    self.protect(Entry::Session(session), |entry, reactor| {
+                        if let Entry::Session(session) = entry {
+                            session.on_alarm(reactor, alarm);
+                        }
+                    });
                 }
-            });
+                Timer::Listener(listener) => {
+                    self.protect(Entry::Listener(listener), |entry, reactor| {
+                        if let Entry::Listener(listener) = entry {
+                            listener.on_pause_over(reactor);
+                        }
+                    });
+                }
+            }
         }
     }
 
@@ -342,9 +373,28 @@ impl Reactor {
         alarm: Alarm,
         after: Duration,
     ) -> TimerId {
+        self.set_alarm_at(session, alarm, Instant::now() + after)
+    }
+
+    /// Has a session's alarm rung at a time.
+    pub(super) fn set_alarm_at(
+        &mut self,
+        session: Arc<Session>,
+        alarm: Alarm,
+        at: Instant,
+    ) -> TimerId {
+        self.set_timer(Timer::Session(session, alarm), at)
+    }
+
+    /// Has a listener accept again after a while.
+    pub(super) fn pause_listener(&mut self, listener: Arc<Listener>, pause: Duration) -> TimerId {
+        self.set_timer(Timer::Listener(listener), Instant::now() + pause)
+    }
+
+    fn set_timer(&mut self, timer: Timer, at: Instant) -> TimerId {
         self.next_timer += 1;
-        let id = TimerId(Instant::now() + after, self.next_timer);
-        self.timers.insert(id, (session, alarm));
+        let id = TimerId(at, self.next_timer);
+        self.timers.insert(id, timer);
         id
     }
 

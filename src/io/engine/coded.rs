@@ -4,7 +4,7 @@
 //! decoded there; only what is left over is kept. A long one is read to where it stays, as the
 //! body of its message.
 
-use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, Speech, socket, with_scratch};
+use super::{Engine, Moved, READ_MAX, READ_TURNS, Read, SCRATCH, Speech, socket, with_scratch};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
@@ -31,6 +31,7 @@ impl Engine {
         if !self.coded.is_empty() && !self.decode_kept(tx)? {
             return Ok(Read::Stalled);
         }
+        let mut turn = 0;
         for _ in 0..READ_TURNS {
             let (moved, wanted, has_room) = match self.long_frame()? {
                 Some(len) => self.read_long(tx, len)?,
@@ -39,9 +40,12 @@ impl Engine {
             match moved {
                 Moved::Bytes(_) if !has_room => return Ok(Read::Stalled),
                 Moved::Bytes(bytes) if bytes < wanted => return Ok(Read::All),
-                Moved::Bytes(_) => {}
+                Moved::Bytes(bytes) => turn += bytes,
                 Moved::Blocked => return Ok(Read::All),
                 Moved::End => return Err(Error::EPIPE),
+            }
+            if turn >= READ_MAX {
+                break;
             }
         }
         Ok(Read::More)
@@ -73,7 +77,7 @@ impl Engine {
         let moved = unsafe { socket::receive(self.fd(), &[piece]) }?;
         let mut has_room = true;
         if let Moved::Bytes(bytes) = moved {
-            self.heard = true;
+            self.heard += 1;
             // SAFETY: so many were written.
             unsafe { self.coded.set_len(self.coded.len() + bytes) };
             if bytes == missing {
@@ -96,7 +100,7 @@ impl Engine {
         let moved = unsafe { socket::receive(self.fd(), &[piece]) }?;
         let mut has_room = true;
         if let Moved::Bytes(bytes) = moved {
-            self.heard = true;
+            self.heard += 1;
             let here = &mut buffer[..kept + bytes];
             here[..kept].copy_from_slice(&self.coded);
             let (at, decoded) = self.decode(tx, here);

@@ -91,7 +91,7 @@ impl Engine {
             let room = tx.free_room();
             pieces[1] = piece(room.as_mut_ptr(), room.len());
             // Where what comes is likely to fit, a call for one piece is cheaper.
-            if room.len() < ROOM_MIN.max(2 * self.came as usize) {
+            if self.drains || room.len() < ROOM_MIN.max(2 * self.came as usize) {
                 let buffer = read_buffer(buffer);
                 pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
             }

@@ -58,7 +58,10 @@ impl State {
         }
         self.event(consts::ZMQ_EVENT_CONNECT_DELAYED, libc::EINPROGRESS);
         self.phase = Phase::Connecting(fd);
-        self.set_interest(session, Interest::WRITE);
+        if self.set_interest(session, Interest::WRITE).is_err() {
+            self.drop_connection(reactor);
+            return self.retry(session, reactor);
+        }
         if let Ok(timeout @ 1..) = u64::try_from(self.options.reconnect.connect_timeout) {
             let after = Duration::from_millis(timeout);
             self.step_alarm = Some(reactor.set_alarm(session.clone(), Alarm::TooLong, after));
@@ -113,9 +116,20 @@ impl State {
         let Phase::Tunnelling(tunnel) = &mut self.phase else {
             return;
         };
-        match tunnel.go_on() {
-            Ok(Some(interest)) => self.set_interest(session, interest),
-            Ok(None) => {
+        let went_on = match tunnel.go_on() {
+            Err(error) if socket::is_transient(error) => {
+                self.pause(session, reactor);
+                Ok(Some(Interest::NONE))
+            }
+            went_on => went_on,
+        };
+        let went_on = went_on.and_then(|wanted| match wanted {
+            Some(interest) => self.set_interest(session, interest).map(|()| true),
+            None => Ok(false),
+        });
+        match went_on {
+            Ok(true) => {}
+            Ok(false) => {
                 if let Phase::Tunnelling(tunnel) = std::mem::replace(&mut self.phase, Phase::Rest) {
                     reactor.cancel_alarm(self.step_alarm.take());
                     self.connected(session, reactor, tunnel.into_fd());

@@ -23,7 +23,9 @@ impl Far for Session {
 
     fn deliver(&self) {
         match self.try_state() {
-            Some(mut state) if state.is_drivable() && !state.blocked => state.write_at_once(self),
+            Some(mut state) if state.is_drivable() && state.output == Output::Open => {
+                state.write_at_once(self)
+            }
             _ => self.wake(),
         }
     }
@@ -56,9 +58,9 @@ impl Far for Session {
         if let Some(mut state) = self.try_state()
             && state.is_drivable()
         {
-            if !state.blocked {
+            if state.output == Output::Open {
                 state.write(self);
-                if state.blocked {
+                if state.output == Output::Full {
                     state.watch(self);
                 }
             }

@@ -6,13 +6,12 @@ impl State {
     /// Closes the descriptor, if there is one, and ends what belongs to the connection.
     pub(super) fn drop_connection(&mut self, reactor: &mut Reactor) {
         let phase = std::mem::replace(&mut self.phase, Phase::Rest);
+        self.output = Output::Open;
         for alarm in [
             self.step_alarm.take(),
             self.flush_alarm.take(),
             self.loan.alarm.take(),
-            self.ping_alarm.take(),
-            self.pong_alarm.take(),
-            self.silent_alarm.take(),
+            self.heartbeat_alarm.take(),
         ] {
             reactor.cancel_alarm(alarm);
         }
@@ -31,7 +30,7 @@ impl State {
                 engine.discard_input();
                 if self.loan.waiting > 0 {
                     // A thread that polls a descriptor keeps it open; the peer is to know.
-                    let _ = SockRef::from(engine.owned_fd()).shutdown(std::net::Shutdown::Both);
+                    let _ = SockRef::from(engine.owned_fd()).shutdown(Shutdown::Both);
                 }
             }
             Phase::Rest | Phase::Over => {}

@@ -9,7 +9,7 @@ impl State {
         reactor: &mut Reactor,
         fd: OwnedFd,
     ) {
-        (self.blocked, self.mute, self.stalled, self.failed) = (false, false, false, None);
+        (self.output, self.stalled, self.failed) = (Output::Open, false, None);
         self.swing = Swing::new(Instant::now());
         if self.options.raw_transport {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
@@ -81,9 +81,14 @@ impl State {
             let Phase::Greeting(greeting) = &mut self.phase else {
                 return;
             };
-            if let Err(error) = greeting.flush() {
-                return self.lose(session, reactor, error);
+            match greeting.flush() {
+                Ok(()) => {}
+                Err(error) if socket::is_transient(error) => self.pause(session, reactor),
+                Err(error) => return self.lose(session, reactor, error),
             }
+            let Phase::Greeting(greeting) = &self.phase else {
+                return;
+            };
             let piece = libc::iovec {
                 iov_base: buffer.as_mut_ptr().cast(),
                 iov_len: buffer.len(),
@@ -91,19 +96,24 @@ impl State {
             // SAFETY: the buffer is there to be written to.
             let bytes = match unsafe { socket::receive(greeting.fd.as_raw_fd(), &[piece]) } {
                 Ok(Moved::Bytes(bytes)) => bytes,
-                Ok(Moved::Blocked) => {
-                    let write = greeting.out_at < greeting.out.len();
-                    return self.set_interest(session, Interest { read: true, write });
-                }
+                Ok(Moved::Blocked) => return self.watch_greeting(session, reactor),
                 Ok(Moved::End) => return self.lose(session, reactor, Error::EPIPE),
                 Err(error) => return self.lose(session, reactor, error),
             };
             self.hear(session, reactor, &buffer[..bytes]);
         }
         // There is more, perhaps, but others have their turn.
-        if let Phase::Greeting(greeting) = &self.phase {
-            let write = greeting.out_at < greeting.out.len();
-            self.set_interest(session, Interest { read: true, write });
+        self.watch_greeting(session, reactor);
+    }
+
+    fn watch_greeting(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
+        let Phase::Greeting(greeting) = &self.phase else {
+            return;
+        };
+        let is_left = greeting.out_at < greeting.out.len();
+        let write = is_left && self.output != Output::Paused;
+        if let Err(error) = self.set_interest(session, Interest { read: true, write }) {
+            self.lose(session, reactor, error);
         }
     }
 
@@ -175,6 +185,7 @@ impl State {
                 if self.options.socket_type == SocketType::Req {
                     engine.expect_replies();
                 }
+                engine.drain_small_buffer(self.options.net.receive_buffer);
                 engine.send_first(&greeting.out[greeting.out_at..]);
                 let known = Peer {
                     routing_id: peer.routing_id,
@@ -230,7 +241,6 @@ impl State {
         wants_everything: bool,
         rest: &[u8],
     ) {
-        let heartbeats = engine.has_heartbeats();
         if self.ends.is_none() {
             if self.socket_closed {
                 return self.finish(reactor);
@@ -261,9 +271,7 @@ impl State {
         (self.burst, self.heard) = (Burst::default(), true);
         self.write(session);
         self.read(session);
-        if heartbeats {
-            self.schedule_ping(session, reactor);
-        }
+        self.begin_heartbeat(session, reactor);
         self.settle(session, reactor);
     }
 

@@ -21,12 +21,16 @@ mod connecting;
 mod driving;
 mod ending;
 mod greeting;
+mod heartbeat;
 mod steady;
 mod swing;
+#[cfg(test)]
+mod tests;
 mod zap;
 
 use std::{
     ffi::c_int,
+    net::Shutdown,
     os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
@@ -39,6 +43,7 @@ use socket2::SockRef;
 
 use self::{
     burst::Burst,
+    heartbeat::Heartbeat,
     swing::{HOLD, Swing},
 };
 use super::{
@@ -108,12 +113,21 @@ pub enum Alarm {
     TooLong,
     /// The socket is closed and what was sent had its time.
     Linger,
-    /// It is time for a PING.
-    Ping,
-    /// The PING had no answer.
-    NoPong,
-    /// The peer had promised to be heard of by now.
-    Silent,
+    /// It is time for a PING, or the peer should have been heard by now.
+    Heartbeat,
+}
+
+/// Whether the descriptor takes bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    /// It does, as far as is known.
+    Open,
+    /// No more for now; the poller tells when it does again.
+    Full,
+    /// The system had no memory for them; they are tried again a moment later.
+    Paused,
+    /// Never again. The connection lasts until what the peer has sent before is read.
+    Dead,
 }
 
 /// In this order in memory: first what each message needs, close together, as it is a good part of what a request among
@@ -124,10 +138,7 @@ struct State {
     failed: Option<Error>,
     /// For what the poller watches the descriptor, if it does.
     interest: Option<Interest>,
-    /// The descriptor takes no more for now.
-    blocked: bool,
-    /// The descriptor takes nothing any more; the connection lives on until reading says so.
-    mute: bool,
+    output: Output,
     /// The pipe is full.
     stalled: bool,
     /// Reading has stopped in the midst of it.
@@ -154,9 +165,8 @@ struct State {
     step_alarm: Option<TimerId>,
     linger_alarm: Option<TimerId>,
     flush_alarm: Option<TimerId>,
-    ping_alarm: Option<TimerId>,
-    pong_alarm: Option<TimerId>,
-    silent_alarm: Option<TimerId>,
+    heartbeat: Heartbeat,
+    heartbeat_alarm: Option<TimerId>,
 }
 
 /// The descriptor is lent to threads that wait, which watch it themselves.
@@ -224,8 +234,7 @@ impl Session {
             door,
             token: None,
             interest: None,
-            blocked: false,
-            mute: false,
+            output: Output::Open,
             stalled: false,
             unread: false,
             loan: Loan::default(),
@@ -237,9 +246,8 @@ impl Session {
             step_alarm: None,
             linger_alarm: None,
             flush_alarm: None,
-            ping_alarm: None,
-            pong_alarm: None,
-            silent_alarm: None,
+            heartbeat: Heartbeat::default(),
+            heartbeat_alarm: None,
             burst: Burst::default(),
             heard: true,
         };
@@ -311,15 +319,27 @@ impl Session {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| self.recover(poisoned))
     }
 
     fn try_state(&self) -> Option<MutexGuard<'_, State>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::Poisoned(poisoned)) => Some(self.recover(poisoned)),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// A thread has panicked in the midst of something. Nothing is done with what it has left but
+    /// to end the session.
+    fn recover<'a>(&self, poisoned: PoisonError<MutexGuard<'a, State>>) -> MutexGuard<'a, State> {
+        self.state.clear_poison();
+        let mut state = poisoned.into_inner();
+        state.failed = Some(Error::ENOTRECOVERABLE);
+        self.wake();
+        state
     }
 
     /// Has the I/O thread look after it.
@@ -363,7 +383,7 @@ impl Session {
             Phase::Greeting(_) => state.go_on_greeting(self, reactor),
             Phase::Steady(_) => {
                 if writable {
-                    state.blocked = false;
+                    state.try_output_again(Output::Full);
                     state.write(self);
                 }
                 if readable {
@@ -378,9 +398,13 @@ impl Session {
     pub(super) fn on_wake(self: &Arc<Self>, reactor: &mut Reactor) {
         self.woken.store(false, Ordering::SeqCst);
         let mut state = self.state();
+        if state.failed == Some(Error::ENOTRECOVERABLE) {
+            return state.finish(reactor);
+        }
         if matches!(state.phase, Phase::Steady(_)) {
             state.write_in_turn(self);
-            if state.stalled || state.unread {
+            let unread = state.unread && state.loan.is_out();
+            if state.stalled || unread || state.output == Output::Dead {
                 state.read(self);
             }
             if state.loan.kept && state.loan.alarm.is_none() {
@@ -408,7 +432,7 @@ impl Session {
             None => {}
         }
         if matches!(state.phase, Phase::Steady(_)) {
-            if !state.blocked {
+            if state.output == Output::Open {
                 state.write(self);
             }
             state.settle(self, reactor);
@@ -447,9 +471,15 @@ impl Session {
         match alarm {
             Alarm::Flush => {
                 state.flush_alarm = None;
-                if matches!(state.phase, Phase::Steady(_)) {
-                    state.write_in_turn(self);
-                    state.settle(self, reactor);
+                state.try_output_again(Output::Paused);
+                match state.phase {
+                    Phase::Tunnelling(_) => state.go_on_tunnelling(self, reactor),
+                    Phase::Greeting(_) => state.go_on_greeting(self, reactor),
+                    Phase::Steady(_) => {
+                        state.write_in_turn(self);
+                        state.settle(self, reactor);
+                    }
+                    _ => {}
                 }
             }
             Alarm::Reclaim => {
@@ -474,6 +504,8 @@ impl Session {
                         state.retry(self, reactor);
                     }
                     Phase::Greeting(_) => state.lose(self, reactor, Error::EAGAIN),
+                    Phase::Steady(_) if !state.stalled => state.lose(self, reactor, Error::EPIPE),
+                    Phase::Steady(_) => state.settle(self, reactor),
                     _ => {}
                 }
             }
@@ -481,19 +513,9 @@ impl Session {
                 state.linger_alarm = None;
                 state.finish(reactor);
             }
-            Alarm::Ping => state.ping(self, reactor),
-            Alarm::NoPong | Alarm::Silent => {
-                let heard = match &mut state.phase {
-                    Phase::Steady(engine) => engine.take_heard(),
-                    _ => true,
-                };
-                match alarm {
-                    Alarm::NoPong => state.pong_alarm = None,
-                    _ => state.silent_alarm = None,
-                }
-                if !heard {
-                    state.lose(self, reactor, Error::ETIMEDOUT);
-                }
+            Alarm::Heartbeat => {
+                state.heartbeat_alarm = None;
+                state.on_heartbeat(self, reactor);
             }
         }
     }

@@ -73,8 +73,12 @@ impl State {
         };
         let mut frames = request.frames().iter().peekable();
         while let Some(frame) = frames.next() {
-            // A handler that is gone doesn't answer, which is for the handshake's time to end.
-            let _ = zap.write(frames.peek().is_some(), &mut Source::Bytes(frame));
+            // A handler that goes away now will not answer: the handshake's time ends that.
+            let written = zap.write(frames.peek().is_some(), &mut Source::Bytes(frame));
+            if let Err(error) = written {
+                // What was written is taken back with the pipe's end.
+                return self.lose(session, reactor, error);
+            }
         }
         greeting.handshake = Some(handshake);
         greeting.zap = Some(Box::new(zap));
