@@ -44,7 +44,7 @@ const ENCODE_KEEP: usize = 2 * 1024 * 1024;
 const SMALL_BUFFER: libc::c_int = 8 * 1024;
 /// So often a connection is read before others have their turn, or until so many bytes have come.
 pub(super) const READ_TURNS: usize = 8;
-const READ_MAX: usize = 64 * 1024;
+const READ_MAX: usize = 256 * 1024;
 
 /// What driving needs for the while, one for each thread.
 #[derive(Default)]

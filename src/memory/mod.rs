@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// for each thread.
 const MIN: usize = 2 * 1024;
 const MAX: usize = 4 * 1024 * 1024;
-const KEPT_MAX: usize = 8 * 1024 * 1024;
+const KEPT_MAX: usize = 16 * 1024 * 1024;
 
 /// There are so many sizes from one power of two to the next.
 const STEPS: usize = 8;

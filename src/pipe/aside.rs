@@ -101,9 +101,35 @@ struct Shared<T> {
     published: AtomicU64,
     /// Where the first chunk is, once there is one; and when the consumer has gone, the one that it was in.
     first: AtomicPtr<Chunk<T>>,
+    /// A chunk that the consumer is done with, for the producer to use again: malloc(3) isn't made for memory that one
+    /// thread takes and another gives back. Whoever swaps it out owns it.
+    spare: AtomicPtr<Chunk<T>>,
     /// When the consumer has gone: in which slot of that it was, and how many values it has taken.
     left_at: AtomicU64,
     taken: AtomicU64,
+}
+
+impl<T> Shared<T> {
+    fn take_spare(&self) -> Option<Link<T>> {
+        let spare = NonNull::new(self.spare.swap(std::ptr::null_mut(), Ordering::AcqRel))?;
+        // SAFETY: whoever swaps it out owns it.
+        let next = &unsafe { spare.as_ref() }.next;
+        next.store(std::ptr::null_mut(), Ordering::Relaxed);
+        Some(spare)
+    }
+
+    /// Keeps a chunk in which there is nothing any more, and which nobody uses.
+    fn put_spare(&self, chunk: Link<T>) {
+        // SAFETY: nobody else uses it.
+        let unwanted = match unsafe { chunk.as_ref() }.slots.len() {
+            MOST => NonNull::new(self.spare.swap(chunk.as_ptr(), Ordering::AcqRel)),
+            _ => Some(chunk),
+        };
+        if let Some(old) = unwanted {
+            // SAFETY: whoever swaps it out owns it; and there is nothing in it.
+            drop(unsafe { Box::from_raw(old.as_ptr()) });
+        }
+    }
 }
 
 /// Puts values in.
@@ -135,6 +161,7 @@ pub fn queue<T>() -> (Producer<T>, Consumer<T>) {
     let shared = Arc::new(Shared {
         published: AtomicU64::new(0),
         first: AtomicPtr::new(std::ptr::null_mut()),
+        spare: AtomicPtr::new(std::ptr::null_mut()),
         left_at: AtomicU64::new(0),
         taken: AtomicU64::new(0),
     });
@@ -169,7 +196,11 @@ impl<T> Producer<T> {
                 slots => (2 * slots).min(MOST),
             },
         };
-        let next = Chunk::allocate(slots)?;
+        let spare = match slots {
+            MOST => self.shared.take_spare(),
+            _ => None,
+        };
+        let next = spare.map_or_else(|| Chunk::allocate(slots), Ok)?;
         match self.at.chunk {
             None => self.shared.first.store(next.as_ptr(), Ordering::Release),
             // SAFETY: as above.
@@ -275,8 +306,7 @@ impl<T> Consumer<T> {
         if let Some(old) = start.chunk
             && at.chunk != start.chunk
         {
-            // SAFETY: all in it was taken, and the producer has gone on to the next.
-            drop(unsafe { Box::from_raw(old.as_ptr()) });
+            self.shared.put_spare(old);
         }
         Some(value)
     }
@@ -329,6 +359,7 @@ impl<T> Drop for Shared<T> {
             }
         }
         free_all(first);
+        free_all(self.take_spare());
     }
 }
 

@@ -499,9 +499,12 @@ impl Rx {
         self.flow.credit.is_asleep()
     }
 
-    /// How many bytes of records are there to be read.
+    /// How many bytes of frames are there to be read; any number if a part is among them whose body was handed on.
     pub fn unread(&self) -> u64 {
-        self.shared.bytes.count() - self.at.total
+        match self.value() {
+            Some(_) => u64::MAX,
+            None => self.shared.bytes.count() - self.at.total,
+        }
     }
 
     /// Goes to sleep, so that the next record's writer will be told to wake us. False if there
