@@ -42,9 +42,10 @@ const ENCODE_MAX: usize = 64 * 1024;
 const ENCODE_KEEP: usize = 2 * 1024 * 1024;
 /// A receive buffer of up to this is small (bytes).
 const SMALL_BUFFER: libc::c_int = 8 * 1024;
-/// So often a connection is read before others have their turn, or until so many bytes have come.
+/// So often a connection is read before others have their turn.
 pub(super) const READ_TURNS: usize = 8;
-const READ_MAX: usize = 256 * 1024;
+/// .. or until so many bytes have come: unless [`Engine::read_max`] says otherwise.
+pub(super) const READ_MAX: usize = 256 * 1024;
 
 /// What driving needs for the while, one for each thread.
 #[derive(Default)]
@@ -109,6 +110,8 @@ pub struct Engine {
     fd: OwnedFd,
     /// Messages that were written since this was last reset.
     pub sent: u32,
+    /// So many bytes are enough for one turn of reading.
+    pub read_max: usize,
     speech: Speech,
     version: Version,
     /// In the midst of a message from the peer.
@@ -157,6 +160,7 @@ impl Engine {
             came: 0,
             heard: 0,
             sent: 0,
+            read_max: READ_MAX,
             ttl: None,
         }
     }
@@ -269,7 +273,7 @@ impl Engine {
                 });
             }
             turn += bytes;
-            if turn >= READ_MAX {
+            if turn >= self.read_max {
                 break;
             }
         }

@@ -4,7 +4,7 @@
 //! decoded there; only what is left over is kept. A long one is read to where it stays, as the
 //! body of its message.
 
-use super::{Engine, Moved, READ_MAX, READ_TURNS, Read, SCRATCH, Speech, socket, with_scratch};
+use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, Speech, socket, with_scratch};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
@@ -44,7 +44,7 @@ impl Engine {
                 Moved::Blocked => return Ok(Read::All),
                 Moved::End => return Err(Error::EPIPE),
             }
-            if turn >= READ_MAX {
+            if turn >= self.read_max {
                 break;
             }
         }

@@ -48,7 +48,7 @@ use self::{
 };
 use super::{
     Owner, depths,
-    engine::{Engine, READ_TURNS, Read, Speech, Written},
+    engine::{Engine, READ_MAX, READ_TURNS, Read, Speech, Written},
     ipc,
     poller::Interest,
     resolve::Resolved,
@@ -387,7 +387,7 @@ impl Session {
                     state.write(self);
                 }
                 if readable {
-                    state.read(self);
+                    state.read_in_turn(self);
                 }
                 state.settle(self, reactor);
             }
@@ -405,7 +405,7 @@ impl Session {
             state.write_in_turn(self);
             let unread = state.unread && state.loan.is_out();
             if state.stalled || unread || state.output == Output::Dead {
-                state.read(self);
+                state.read_in_turn(self);
             }
             if state.loan.kept && state.loan.alarm.is_none() {
                 state.loan.alarm =
