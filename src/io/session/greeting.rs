@@ -231,25 +231,33 @@ impl State {
         rest: &[u8],
     ) {
         let heartbeats = engine.has_heartbeats();
+        let mut new = None;
         if self.ends.is_none() {
             if self.socket_closed {
                 return self.finish(reactor);
             }
-            let mut end = self.make_pipe(session.clone());
-            end.wants_everything = wants_everything;
-            if let Some(owner) = &self.owner {
+            new = Some(self.make_pipe(session.clone()));
+        }
+        if let Some(ends) = &mut self.ends {
+            // All that a peer that can't subscribe says of its wishes. It goes before anything else of that
+            // peer, and is there when the socket attaches a new pipe, so that no message is missed.
+            let subscribed = ends
+                .tx
+                .peer(Arc::new(peer))
+                .and_then(|()| match wants_everything {
+                    true => ends.tx.subscription(true, &[]),
+                    false => Ok(()),
+                });
+            let mut wake = ends.tx.publish();
+            if let (Some(end), Some(owner)) = (new, &self.owner) {
                 owner.inbox.push(Event::Attach(Box::new(end)));
                 if let Some(host) = &owner.host {
                     reactor.introduce(host.clone());
                 }
             }
-        }
-        if let Some(ends) = &mut self.ends {
-            let taken = ends
-                .tx
-                .peer(Arc::new(peer))
-                .and_then(|()| engine.take_in(&mut ends.tx, rest));
-            if ends.tx.publish() {
+            let taken = subscribed.and_then(|()| engine.take_in(&mut ends.tx, rest));
+            wake |= ends.tx.publish();
+            if wake {
                 self.door.readable(Haste::Few(1));
             }
             if let Err(error) = taken {
