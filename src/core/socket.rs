@@ -208,6 +208,11 @@ impl Socket {
                 Event::Closed(id) if self.pipes.get(id).is_some() => {
                     self.pattern.closed(&mut self.pipes, id)
                 }
+                Event::GivenUp(id) => {
+                    if let Some(end) = self.pipes.get(id) {
+                        end.far().gave_up_noticed();
+                    }
+                }
                 Event::Attach(end) => drop(self.attach(end)),
                 Event::Terminate => {
                     self.terminated = true;

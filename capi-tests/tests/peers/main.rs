@@ -3,10 +3,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`old_versions`] | peers of ZMTP 1.0 and 2.0 |
+//! | [`wrong_type`] | peers whose socket type is no match |
 //!
 //! What must be as with libzmq runs against both libraries. The library under test is loaded into the test's own process.
 
 mod old_versions;
+mod wrong_type;
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -15,7 +17,8 @@ use std::{
 };
 
 use capi_tests::{
-    api::{self, Library, consts::*},
+    api::{self, Errno, Library, consts::*},
+    fuzz_corpus::{greeting, ready},
     process::patience,
 };
 
@@ -73,6 +76,47 @@ impl Drop for Socket {
         let _ = self.0.close();
     }
 }
+
+/// Where the events of a socket's connections come (zmq_socket_monitor(3)).
+struct Monitor(Socket);
+
+impl Monitor {
+    fn new(context: &Context, socket: &Socket) -> Monitor {
+        let endpoint = format!("inproc://monitor-{:p}", socket);
+        socket.0.monitor(&endpoint).expect("an endpoint");
+        let monitor = context.socket(PAIR);
+        monitor.0.connect(&endpoint).expect("an endpoint");
+        Monitor(monitor)
+    }
+
+    /// The next event and its value, if there is one within this time.
+    fn next_within(&self, time: Duration) -> Option<(u16, u32)> {
+        let event = self.0.recv_within(time)?;
+        self.0.0.recv(0).expect("an address");
+        let (number, value) = event.split_first_chunk().expect("a number");
+        let value = value.try_into().expect("a value");
+        Some((u16::from_ne_bytes(*number), u32::from_ne_bytes(value)))
+    }
+
+    /// What happens up to the end of a connection.
+    fn until_disconnected(&self) -> Vec<(u16, u32)> {
+        let mut events = Vec::new();
+        loop {
+            let event = self.next_within(long()).expect("the connection ends");
+            if event.0 == DISCONNECTED {
+                return events;
+            }
+            events.push(event);
+        }
+    }
+}
+
+/// Events (zmq_socket_monitor(3)).
+const LISTENING: u16 = 0x0008;
+const ACCEPTED: u16 = 0x0020;
+const CONNECTED: u16 = 0x0001;
+const CONNECT_DELAYED: u16 = 0x0002;
+const DISCONNECTED: u16 = 0x0200;
 
 /// How a socket gets to its raw peers: it waits for them, or connects to where they wait for it.
 enum Way {

@@ -122,7 +122,7 @@ impl State {
                     input = &input[taken..];
                     self.step(session, reactor, step, input);
                 }
-                Err(failure) => return self.refuse(session, reactor, failure),
+                Err(failure) => return self.refuse(reactor, failure),
             }
         }
     }
@@ -203,12 +203,7 @@ impl State {
     }
 
     /// The handshake has failed: no use to try again.
-    pub(super) fn refuse(
-        &mut self,
-        session: &Arc<Session>,
-        reactor: &mut Reactor,
-        failure: Failure,
-    ) {
+    pub(super) fn refuse(&mut self, reactor: &mut Reactor, failure: Failure) {
         if let Phase::Greeting(greeting) = &mut self.phase {
             let _ = greeting.flush();
         }
@@ -216,9 +211,8 @@ impl State {
             self.event(event, value);
         }
         self.disconnected(reactor);
-        let _ = session;
         self.refused = true;
-        self.finish(reactor);
+        self.give_up(reactor);
     }
 
     pub(super) fn begin_steady(
