@@ -15,7 +15,7 @@ impl State {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
             let peer = Peer {
                 routing_id: Vec::new(),
-                metadata: self.metadata(engine.fd(), &[]),
+                metadata: self.metadata(engine.fd(), &Properties::default()),
             };
             return self.begin_steady(session, reactor, engine, peer, false, &[]);
         }
@@ -159,14 +159,7 @@ impl State {
                     self.event(consts::ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
                 }
                 let limit = Limit::new(self.options.limits.max_message_size);
-                let metadata = self.metadata(
-                    greeting.fd.as_raw_fd(),
-                    &peer
-                        .properties
-                        .iter()
-                        .map(|(n, v)| (n.as_slice(), v.as_slice()))
-                        .collect::<Vec<_>>(),
-                );
+                let metadata = self.metadata(greeting.fd.as_raw_fd(), &peer.properties);
                 let speech = match peer.codec {
                     Codec::Clear if !self.options.conflates() => Speech::Plain,
                     codec => Speech::Coded(codec),
@@ -186,19 +179,11 @@ impl State {
     }
 
     /// What messages of this connection can tell.
-    pub(super) fn metadata(&self, fd: RawFd, properties: &[(&[u8], &[u8])]) -> Option<MetadataRef> {
+    pub(super) fn metadata(&self, fd: RawFd, properties: &Properties) -> Option<MetadataRef> {
         // SAFETY: the descriptor is open: its owner is asking.
         let address = peer_address(&unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) });
-        let mut all: Vec<(&str, &[u8])> = Vec::new();
-        if !address.is_empty() {
-            all.push(("Peer-Address", address.as_bytes()));
-        }
-        let named = |&(name, value): &(_, _)| Some((std::str::from_utf8(name).ok()?, value));
-        all.extend(
-            properties
-                .iter()
-                .filter_map(|property: &(&[u8], &[u8])| named(&(property.0, property.1))),
-        );
+        let known = (!address.is_empty()).then_some((&b"Peer-Address"[..], address.as_bytes()));
+        let all = known.into_iter().chain(properties.iter());
         Some(MetadataRef::new(Metadata::new(all, Some(fd))))
     }
 

@@ -60,7 +60,8 @@ use crate::{
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Haste, Peer},
     zmtp::{
-        self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version, curve::ClientKeys,
+        self, Codec, Failure, Handshake, Limit, Local, Properties, Security, Step, Version,
+        curve::ClientKeys,
     },
 };
 
