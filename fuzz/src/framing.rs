@@ -180,7 +180,7 @@ pub fn zap_reply(octets: &[u8]) {
         assert_eq!((&version[..], &id[..]), (&b"1.0"[..], &b"1"[..]));
         assert_eq!(&status[..], reply.status.digits());
         assert_eq!(Status::from_digits(status), Some(reply.status));
-        assert_eq!(reply.properties.get(&b"User-Id"[..]), Some(user_id));
+        assert_eq!(reply.properties.get(b"User-Id"), Some(&user_id[..]));
         let sizes = reply
             .properties
             .iter()

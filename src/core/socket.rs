@@ -208,6 +208,11 @@ impl Socket {
                 Event::Closed(id) if self.pipes.get(id).is_some() => {
                     self.pattern.closed(&mut self.pipes, id)
                 }
+                Event::GivenUp(id) => {
+                    if let Some(end) = self.pipes.get(id) {
+                        end.far().gave_up_noticed();
+                    }
+                }
                 Event::Attach(end) => drop(self.attach(end)),
                 Event::Terminate => {
                     self.terminated = true;
@@ -221,7 +226,7 @@ impl Socket {
     }
 
     fn attach(&mut self, end: Box<End>) -> PipeId {
-        let (local, everything) = (end.is_local, end.wants_everything);
+        let local = end.is_local;
         let id = self.pipes.insert(end);
         if let Some(end) = self.pipes.get_mut(id) {
             end.haste = Haste::None;
@@ -230,7 +235,7 @@ impl Socket {
         // The far end has to know the name before the pattern reads: having found the pipe empty,
         // it relies on being told by that name.
         let closed = self.pipes.get_mut(id).is_some_and(|end| end.attach(id));
-        self.pattern.attach(&mut self.pipes, id, local, everything);
+        self.pattern.attach(&mut self.pipes, id, local);
         self.made_up = self.pattern.take_made_up_routing_id().or(self.made_up);
         if closed {
             self.pattern.closed(&mut self.pipes, id);

@@ -4,7 +4,7 @@
 //! reader of a pipe takes many at once: so a message costs it no atomic operation.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::CStr,
     fmt, mem,
     ops::Deref,
     os::fd::RawFd,
@@ -16,40 +16,63 @@ use std::{
 /// authentication, and its address. Constant for a connection and shared by its messages.
 #[derive(Debug, Default)]
 pub struct Metadata {
-    properties: Vec<(CString, CString)>,
+    /// Names and values in turn, each a C string: one piece of memory, however many the peer has sent.
+    text: Box<[u8]>,
     fd: Option<RawFd>,
 }
 
 impl Metadata {
-    /// Takes the properties that can be C strings; a value is cut at its first NUL, as C sees it.
+    /// Takes the properties whose names are C strings, of which the first of a name counts. A value is cut at its first
+    /// NUL, as C sees it. What the descriptor is cannot be told by a property.
     pub fn new<'a>(
-        properties: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        properties: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
         fd: Option<RawFd>,
     ) -> Metadata {
-        let until_nul = |bytes: &[u8]| {
-            let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-            CString::new(&bytes[..end]).unwrap_or_default()
-        };
-        let text = |name: &str, value: &[u8]| (until_nul(name.as_bytes()), until_nul(value));
-        let mut properties: Vec<_> = properties
-            .into_iter()
-            .map(|(name, value)| text(name, value))
-            .collect();
-        properties.extend(fd.map(|fd| text("__fd", fd.to_string().as_bytes())));
-        Metadata { properties, fd }
+        let mut text = Vec::new();
+        if let Some(fd) = fd {
+            push_text(&mut text, b"__fd");
+            push_text(&mut text, fd.to_string().as_bytes());
+        }
+        for (name, value) in properties {
+            if !name.contains(&0) {
+                push_text(&mut text, name);
+                push_text(&mut text, value);
+            }
+        }
+        Metadata {
+            text: text.into(),
+            fd,
+        }
     }
 
     /// The value of a property, by the name that it has in a handshake. The routing id is called `Identity` there, and
     /// `Routing-Id`, which zmq_msg_gets(3) speaks of, finds nothing, as in 4.3.5.
     pub fn get(&self, name: &CStr) -> Option<&CStr> {
-        let found = self.properties.iter().find(|(n, _)| n.as_c_str() == name);
-        found.map(|(_, value)| value.as_c_str())
+        let mut rest = &*self.text;
+        let mut next = || {
+            let text = CStr::from_bytes_until_nul(rest).ok()?;
+            rest = &rest[text.count_bytes() + 1..];
+            Some(text)
+        };
+        loop {
+            let (found, value) = (next()?, next()?);
+            if found == name {
+                return Some(value);
+            }
+        }
     }
 
     /// The file descriptor of the connection (`ZMQ_SRCFD`).
     pub fn fd(&self) -> Option<RawFd> {
         self.fd
     }
+}
+
+/// Appends a C string, up to the first NUL.
+fn push_text(text: &mut Vec<u8>, bytes: &[u8]) {
+    let end = bytes.iter().position(|&b| b == 0);
+    text.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+    text.push(0);
 }
 
 struct Counted {
@@ -188,10 +211,47 @@ impl Drop for Stock {
 mod tests {
     use super::*;
 
+    /// The first property of a name counts, those with odd names don't, and none can tell another descriptor.
+    #[test]
+    fn properties_are_found_by_name() {
+        let properties: [(&[u8], &[u8]); 7] = [
+            (b"A", b"first"),
+            (b"A", b"second"),
+            (b"B\0", b"odd"),
+            (b"C", b"cut\0here"),
+            (b"", b"nameless"),
+            (b"D", b""),
+            (b"__fd", b"7"),
+        ];
+        let metadata = Metadata::new(properties, Some(3));
+        for (name, value) in [
+            (c"A", Some(c"first")),
+            (c"B", None),
+            (c"C", Some(c"cut")),
+            (c"", Some(c"nameless")),
+            (c"D", Some(c"")),
+            (c"first", None),
+            (c"__fd", Some(c"3")),
+        ] {
+            assert_eq!(metadata.get(name), value, "{name:?}");
+        }
+    }
+
+    /// A great many small properties take no more memory than they took on the wire.
+    #[test]
+    fn properties_are_stored_in_one_piece() {
+        let names: Vec<_> = (0..10_000).map(|n| format!("{n}")).collect();
+        let properties = names.iter().map(|name| (name.as_bytes(), &b""[..]));
+        let wire: usize = names.iter().map(|name| 1 + name.len() + 4).sum();
+        let metadata = Metadata::new(properties, None);
+        assert!(metadata.text.len() <= wire);
+        assert_eq!(metadata.get(c"9999"), Some(c""));
+    }
+
     /// What a stock has handed out outlives it, and what it hasn't is given back.
     #[test]
     fn references_from_a_stock_are_counted() {
-        let first = MetadataRef::new(Metadata::new([("a", &b"b"[..])], Some(3)));
+        let first = MetadataRef::new(Metadata::new([(&b"a"[..], &b"b"[..])], Some(3)));
         let count = || first.counted().references.load(Ordering::Relaxed);
         let mut stock = Stock::new(Some(first.clone()));
         let taken: Vec<_> = (0..Stock::LOT + 1).map(|_| stock.take()).collect();

@@ -23,7 +23,7 @@ pub fn probe(pipes: &mut Pipes, id: PipeId) {
 }
 
 impl Pattern for Dealer {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, _: bool) {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool) {
         if self.probe {
             probe(pipes, id);
         }

@@ -86,9 +86,8 @@ pub struct PatternOptions {
 
 /// What distinguishes a socket type. A pipe that is named is in [`Pipes`], and was attached.
 pub trait Pattern: Send {
-    /// A pipe to a new peer. `local`: this side has connected. `subscribe_to_all`: the peer can't
-    /// subscribe, and is to get everything.
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool, subscribe_to_all: bool);
+    /// A pipe to a new peer. `local`: this side has connected.
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool);
 
     /// The pipe is going to be removed.
     fn detach(&mut self, pipes: &mut Pipes, id: PipeId);

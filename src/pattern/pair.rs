@@ -14,7 +14,7 @@ pub struct Pair {
 }
 
 impl Pattern for Pair {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, _: bool) {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool) {
         if self.pipe.is_some() {
             // Another peer's connection is left open, and ignored: were it closed, the peer
             // would make it again and again. Within the process there is nothing to be made again.

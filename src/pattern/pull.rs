@@ -11,7 +11,7 @@ use crate::{
 pub struct Pull(FairQueue);
 
 impl Pattern for Pull {
-    fn attach(&mut self, _: &mut Pipes, id: PipeId, _: bool, _: bool) {
+    fn attach(&mut self, _: &mut Pipes, id: PipeId, _: bool) {
         self.0.attach(id);
     }
 

@@ -7,7 +7,7 @@ use crate::{error::Result, message::Source, pipe::PipeId};
 pub struct Push(LoadBalancer);
 
 impl Pattern for Push {
-    fn attach(&mut self, _: &mut Pipes, id: PipeId, _: bool, _: bool) {
+    fn attach(&mut self, _: &mut Pipes, id: PipeId, _: bool) {
         self.0.attach(id);
     }
 

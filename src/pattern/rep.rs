@@ -57,8 +57,8 @@ impl Rep {
 }
 
 impl Pattern for Rep {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool, subscribe_to_all: bool) {
-        self.router.attach(pipes, id, local, subscribe_to_all);
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool) {
+        self.router.attach(pipes, id, local);
     }
 
     fn detach(&mut self, pipes: &mut Pipes, id: PipeId) {

@@ -92,8 +92,8 @@ impl Req {
 }
 
 impl Pattern for Req {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool, subscribe_to_all: bool) {
-        self.dealer.attach(pipes, id, local, subscribe_to_all);
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool) {
+        self.dealer.attach(pipes, id, local);
     }
 
     fn detach(&mut self, pipes: &mut Pipes, id: PipeId) {

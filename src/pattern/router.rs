@@ -204,7 +204,7 @@ impl Router {
 }
 
 impl Pattern for Router {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool, _: bool) {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool) {
         if self.probe {
             probe(pipes, id);
         }

@@ -28,7 +28,7 @@ impl Stream {
 }
 
 impl Pattern for Stream {
-    fn attach(&mut self, _: &mut Pipes, id: PipeId, local: bool, _: bool) {
+    fn attach(&mut self, _: &mut Pipes, id: PipeId, local: bool) {
         let given = local.then(|| self.routes.take_connect_id()).flatten();
         match given {
             Some(routing_id) => self.routes.set(id, &routing_id),

@@ -248,11 +248,8 @@ impl XPub {
 }
 
 impl Pattern for XPub {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, subscribe_to_all: bool) {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool) {
         self.outbound.attach(pipes, id);
-        if subscribe_to_all {
-            self.subscriptions.add(&[], slot(id));
-        }
         if !self.options.xpub_welcome.is_empty()
             && let Some(end) = pipes.get_mut(id)
         {

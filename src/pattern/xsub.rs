@@ -98,7 +98,7 @@ impl XSub {
 }
 
 impl Pattern for XSub {
-    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool, _: bool) {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, _: bool) {
         self.inbound.attach(id);
         self.outbound.attach(pipes, id);
         self.introduce(pipes, id);

@@ -63,8 +63,6 @@ pub struct End {
     pub lossy: bool,
     /// Whether this side has made the connection, rather than the other.
     pub is_local: bool,
-    /// Whether the peer can't tell what it subscribes to, and wants everything.
-    pub wants_everything: bool,
     door: Arc<Door>,
     /// For inproc: the far socket's high-water marks, for sending and for receiving.
     far_limits: Option<(i32, i32)>,
@@ -93,7 +91,6 @@ impl End {
             far_limits: None,
             origin: None,
             is_local: false,
-            wants_everything: false,
             linger: None,
             far_closed: false,
             left: false,

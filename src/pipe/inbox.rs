@@ -31,6 +31,9 @@ pub enum Event {
     Closed(PipeId),
     /// The connection behind the pipe was lost and made again.
     Hiccup(PipeId),
+    /// There will be no connection behind the pipe any more. Soon after the socket has said that it knows
+    /// ([`Far::gave_up_noticed`]), the pipe is closed.
+    GivenUp(PipeId),
     /// The context is being terminated: everything fails from now on.
     Terminate,
 }
@@ -217,6 +220,11 @@ impl Door {
     /// Says that the connection was lost and made again.
     pub fn hiccup(&self) {
         self.push(Event::Hiccup);
+    }
+
+    /// Says that there will be no connection any more.
+    pub fn give_up(&self) {
+        self.push(Event::GivenUp);
     }
 }
 

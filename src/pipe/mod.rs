@@ -74,6 +74,8 @@ pub trait Far: Send + Sync {
     fn shut(&self, linger: Option<Duration>) {
         self.closed(linger);
     }
+    /// The socket knows that the connection was given up ([`Event::GivenUp`]).
+    fn gave_up_noticed(&self) {}
 
     /// Does now, without waiting, what can be done to have something to read. How many bytes are
     /// missing of a long body whose beginning is there.

@@ -44,6 +44,10 @@ impl Failure {
         }
     }
 
+    /// A command that is longer than any is to be. libzmq has no event for that, as it has no such limit.
+    pub(super) const TOO_LARGE: Failure =
+        Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED);
+
     /// A command that has no place in this state.
     pub(super) const UNEXPECTED_COMMAND: Failure =
         Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND);

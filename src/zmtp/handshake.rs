@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{
-    Codec, Failure, Flags, Header, Limit, Local, Peer, Properties, Version, frame,
+    Codec, Failure, Flags, Header, Local, Peer, Properties, Version, frame,
     greeting::{self, Greeting},
     mechanism::{Context, Mechanism, Next, Verdict},
     v1,
@@ -14,8 +14,13 @@ use super::{
 };
 use crate::{consts, error::Error, options::SocketType};
 
-/// The most octets of a handshake command. Its length is the peer's metadata's, for which 1 MiB is beyond any use.
-const MAX_COMMAND: usize = 1 << 20;
+/// The most octets of a handshake command, or of an old peer's routing id. Who sends them isn't authenticated yet; what
+/// libzmq's peers need is a few hundred, or some thousands with properties of the application's.
+pub const MAX_COMMAND: usize = 1 << 16;
+
+/// Room for a frame is made in steps of so many octets at least: as it comes in, and not as its header announces it. Those
+/// with a password take no second step, which would leave it behind in memory that was given back.
+const STEP: usize = 1 << 12;
 
 /// A handshake under way.
 pub struct Handshake {
@@ -101,19 +106,20 @@ impl Handshake {
                     }
                 }
                 State::RoutingId | State::Mechanism(_) => {
-                    let Some(body) = next_frame(&context, &mut frame, &mut rest)? else {
+                    let Some(body_at) = next_frame(&context, &mut frame, &mut rest)? else {
                         let step = step(context, frame, Next::Wait(state));
                         return Ok((step, input.len()));
                     };
+                    // Some have a password.
+                    let whole = Zeroizing::new(std::mem::take(&mut frame));
+                    let body = &whole[body_at..];
                     match state {
                         State::Mechanism(mechanism) => {
-                            // Some have a password.
-                            let body = Zeroizing::new(body);
-                            let next = mechanism.on(&body, &mut context, out)?;
+                            let next = mechanism.on(body, &mut context, out)?;
                             next.map(State::Mechanism)
                         }
                         _ => {
-                            context.routing_id = body;
+                            context.routing_id = body.to_vec();
                             Next::Ready(match context.version {
                                 Version::V1 => Codec::V1,
                                 _ => Codec::Clear,
@@ -168,7 +174,7 @@ impl Handshake {
 fn step(mut context: Box<Context>, frame: Vec<u8>, next: Next<State>) -> Step {
     let properties = match &next {
         Next::Ready(_) => context.take_properties(),
-        _ => Properties::new(),
+        _ => Properties::default(),
     };
     let handshake = |context, state| Handshake {
         context,
@@ -231,35 +237,24 @@ fn new_peer(
     Ok(Mechanism::start(context, out)?.map(State::Mechanism))
 }
 
-/// Takes octets off `input` until a whole frame is there; its body, or `None` if there are too few.
+/// Moves octets from `input` to `frame`, no more than one frame has. Where the body begins, once all of it is there.
 ///
 /// A frame's flags are not looked at: libzmq takes a message for a command here, too.
 fn next_frame(
     context: &Context,
     frame: &mut Vec<u8>,
     input: &mut &[u8],
-) -> Result<Option<Vec<u8>>, Failure> {
+) -> Result<Option<usize>, Failure> {
     let parse = match context.version {
         Version::V1 => v1::parse,
         _ => Header::parse,
     };
-    let limit = context.local.limit.min(MAX_COMMAND);
-    collect(frame, input, limit, parse).map_err(Failure::Quiet)
-}
-
-/// Moves octets from `input` to `frame`, no more than one frame has; the body of a frame that is complete.
-fn collect(
-    frame: &mut Vec<u8>,
-    input: &mut &[u8],
-    limit: Limit,
-    parse: fn(&[u8], Limit) -> Result<Option<Header>, Error>,
-) -> Result<Option<Vec<u8>>, Error> {
     loop {
-        let wanted = match parse(frame, limit)? {
+        let header = parse(frame, context.local.limit).map_err(Failure::Quiet)?;
+        let wanted = match header {
+            Some(header) if header.body_len > MAX_COMMAND => return Err(Failure::TOO_LARGE),
             Some(header) if frame.len() >= header.frame_len() => {
-                let body = frame.split_off(header.header_len);
-                frame.zeroize();
-                return Ok(Some(body));
+                return Ok(Some(header.header_len));
             }
             Some(header) => header.frame_len() - frame.len(),
             None => 1,
@@ -268,6 +263,9 @@ fn collect(
             return Ok(None);
         }
         let (taken, left) = input.split_at(wanted.min(input.len()));
+        if frame.capacity() - frame.len() < taken.len() {
+            frame.reserve_exact(wanted.min(frame.len().max(taken.len()).max(STEP)));
+        }
         frame.extend_from_slice(taken);
         *input = left;
     }
@@ -279,5 +277,31 @@ impl fmt::Debug for Handshake {
         f.debug_struct("Handshake")
             .field("local", &self.context.local)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer's frame takes room as it comes, and no more than it has in the end. One that might hold a password is
+    /// given all of its room at once.
+    #[test]
+    fn room_is_made_for_what_has_come() {
+        let context = Context::new(Local::new(SocketType::Pull));
+        let mut wire = Vec::new();
+        frame::write(Flags::COMMAND, &vec![7; MAX_COMMAND], &mut wire);
+        for piece in [1, 100, 4096, 10_000] {
+            let mut frame = Vec::new();
+            for input in wire[..wire.len() - 1].chunks(piece) {
+                let taken = next_frame(&context, &mut frame, &mut &*input);
+                assert_eq!(taken, Ok(None));
+                let most = (2 * frame.len()).max(frame.len() + STEP);
+                assert!(frame.capacity() <= most.min(wire.len()) + 9, "{piece}");
+            }
+            let last = &mut &wire[wire.len() - 1..];
+            assert_eq!(next_frame(&context, &mut frame, last), Ok(Some(9)));
+            assert!(frame == wire && frame.capacity() <= wire.len() + 9);
+        }
     }
 }

@@ -32,8 +32,8 @@ impl Context {
             local,
             version: Version::V3_1,
             routing_id: Vec::new(),
-            told: Properties::new(),
-            vouched: Properties::new(),
+            told: Properties::default(),
+            vouched: Properties::default(),
             wants_everything: false,
         }
     }
@@ -43,6 +43,7 @@ impl Context {
     /// # Errors
     /// `EPROTO` if it is malformed, `EINVAL` if its socket type is no match for ours.
     pub fn learn(&mut self, metadata: &[u8]) -> Result<()> {
+        let mut told = Properties::with_capacity(metadata.len());
         for property in metadata::properties(metadata) {
             let (name, value) = property?;
             match name {
@@ -50,8 +51,9 @@ impl Context {
                 SOCKET_TYPE if !self.local.socket_type.accepts(value) => return Err(Error::EINVAL),
                 _ => {}
             }
-            self.told.entry(name.into()).or_insert(value.into());
+            told.push(name, value);
         }
+        self.told = told;
         Ok(())
     }
 
@@ -59,7 +61,7 @@ impl Context {
     pub fn vouch(&mut self, reply: Reply) -> std::result::Result<Status, Failure> {
         let properties = reply.properties;
         if let Some(routing_id) = properties.get(IDENTITY) {
-            self.routing_id.clone_from(routing_id);
+            self.routing_id = routing_id.to_vec();
         }
         if let Some(socket_type) = properties.get(SOCKET_TYPE)
             && !self.local.socket_type.accepts(socket_type)
@@ -72,10 +74,10 @@ impl Context {
         Ok(reply.status)
     }
 
-    /// All that is known of the peer.
+    /// All that is known of the peer. What the ZAP handler says goes first.
     pub fn take_properties(&mut self) -> Properties {
-        let mut all = std::mem::take(&mut self.told);
-        all.append(&mut self.vouched);
+        let mut all = std::mem::take(&mut self.vouched);
+        all.append(&std::mem::take(&mut self.told));
         all
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! A property is a name of up to 255 octets and a value of up to 2^31-1. Owns their encoding, not their meaning.
 
-use std::collections::BTreeMap;
-
 use super::Local;
 use crate::{
     error::{Error, Result},
@@ -17,8 +15,46 @@ pub const IDENTITY: &[u8] = b"Identity";
 /// Who the ZAP handler says the peer is.
 pub const USER_ID: &[u8] = b"User-Id";
 
-/// Properties by name. Names are compared octet by octet, as libzmq does, whatever the RFC says of case.
-pub type Properties = BTreeMap<Vec<u8>, Vec<u8>>;
+/// Properties, of which the first of a name counts. Names are compared octet by octet, as libzmq does, whatever the RFC
+/// says of case.
+///
+/// They are kept as they come over the wire, in one piece: a peer that isn't authenticated yet says how many they are,
+/// and costs no more memory than it has sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    encoded: Vec<u8>,
+}
+
+impl Properties {
+    /// None yet, with room for so many octets of them.
+    pub fn with_capacity(octets: usize) -> Properties {
+        Properties {
+            encoded: Vec::with_capacity(octets),
+        }
+    }
+
+    /// Adds a property. One with a name or value too long for the wire is left out.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        write(name, value, &mut self.encoded);
+    }
+
+    /// Adds those of `other`.
+    pub fn append(&mut self, other: &Properties) {
+        self.encoded.reserve_exact(other.encoded.len());
+        self.encoded.extend_from_slice(&other.encoded);
+    }
+
+    /// The value of a property.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter()
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// All of them in their order, with those that don't count.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        properties(&self.encoded).map_while(Result::ok)
+    }
+}
 
 /// The properties in `input`, one after the other; the last item is an `EPROTO` if they are malformed.
 ///

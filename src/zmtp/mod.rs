@@ -152,9 +152,7 @@ pub struct Peer {
 impl Peer {
     /// The name of its socket type, if it told.
     pub fn socket_type(&self) -> Option<&[u8]> {
-        self.properties
-            .get(metadata::SOCKET_TYPE)
-            .map(Vec::as_slice)
+        self.properties.get(metadata::SOCKET_TYPE)
     }
 }
 

@@ -150,10 +150,11 @@ impl Reply {
     }
 
     fn properties(user_id: &[u8], metadata: &[u8]) -> Result<Properties> {
-        let mut properties = Properties::from([(metadata::USER_ID.into(), user_id.into())]);
+        let mut properties = Properties::default();
+        properties.push(metadata::USER_ID, user_id);
         for property in metadata::properties(metadata) {
             let (name, value) = property?;
-            properties.entry(name.into()).or_insert(value.into());
+            properties.push(name, value);
         }
         Ok(properties)
     }
@@ -183,8 +184,8 @@ mod tests {
     fn a_good_reply_names_the_user() {
         let reply = Reply::parse(&GOOD).unwrap();
         assert_eq!(reply.status, Status::Success);
-        assert_eq!(reply.properties[&b"User-Id"[..]], b"anonymous");
-        assert_eq!(reply.properties[&b"Hello"[..]], b"World");
+        assert_eq!(reply.properties.get(b"User-Id"), Some(&b"anonymous"[..]));
+        assert_eq!(reply.properties.get(b"Hello"), Some(&b"World"[..]));
     }
 
     #[test]
@@ -192,7 +193,7 @@ mod tests {
         let mut frames = GOOD;
         frames[6] = b"\x07User-Id\0\0\0\x04root";
         let reply = Reply::parse(&frames).unwrap();
-        assert_eq!(reply.properties[&b"User-Id"[..]], b"anonymous");
+        assert_eq!(reply.properties.get(b"User-Id"), Some(&b"anonymous"[..]));
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Far for Session {
         self.closed(linger);
     }
 
+    fn gave_up_noticed(&self) {
+        self.state().gave_up_noticed = true;
+        self.wake();
+    }
+
     fn drive(&self) -> usize {
         let mut missing = 0;
         if let Some(mut state) = self.try_state()

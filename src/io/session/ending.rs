@@ -52,14 +52,15 @@ impl State {
     /// The connection is lost: makes it anew, or ends with it.
     pub(super) fn lose(&mut self, session: &Arc<Session>, reactor: &mut Reactor, error: Error) {
         let mut again = self.is_connecting_side();
+        let mut given_up = false;
         match &self.phase {
             Phase::Greeting(greeting) => {
-                again &= !greeting.refused;
+                given_up = greeting.refused;
                 if !greeting.refused {
                     self.event(consts::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, error.0);
                 }
                 let stop = consts::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
-                again &= self.options.reconnect.stop & stop == 0;
+                given_up |= self.options.reconnect.stop & stop != 0;
             }
             // The peer has broken the protocol.
             Phase::Steady(_) => {
@@ -70,6 +71,9 @@ impl State {
             _ => {}
         }
         self.disconnected(reactor);
+        if given_up {
+            return self.give_up(reactor);
+        }
         again &= self.options.reconnect.interval > 0;
         if !again {
             return self.finish(reactor);
@@ -87,6 +91,28 @@ impl State {
             }
         }
         self.retry(session, reactor);
+    }
+
+    /// No other connection is to be made.
+    ///
+    /// A socket that has connected keeps the pipe until it has noticed that, and a moment longer: what it sends until
+    /// then is accepted, up to the high-water mark, and lost. So it is with libzmq, where the socket's threads and the
+    /// I/O thread agree by messages on a pipe's end, and a thread that sends looks for these once a millisecond.
+    pub(super) fn give_up(&mut self, reactor: &mut Reactor) {
+        self.note_closed();
+        if !self.is_connecting_side() || self.socket_closed || self.ends.is_none() {
+            return self.finish(reactor);
+        }
+        self.given_up = true;
+        self.door.give_up();
+    }
+
+    /// The socket knows that no other connection will be made, and has so much longer to send in vain.
+    pub(super) fn end_soon(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
+        const RESPITE: Duration = Duration::from_millis(1);
+        if self.given_up && self.linger_alarm.is_none() {
+            self.linger_alarm = Some(reactor.set_alarm(session.clone(), Alarm::Linger, RESPITE));
+        }
     }
 
     /// Ends the session.

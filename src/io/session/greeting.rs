@@ -15,7 +15,7 @@ impl State {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
             let peer = Peer {
                 routing_id: Vec::new(),
-                metadata: self.metadata(engine.fd(), &[]),
+                metadata: self.metadata(engine.fd(), &Properties::default()),
             };
             return self.begin_steady(session, reactor, engine, peer, false, &[]);
         }
@@ -132,7 +132,7 @@ impl State {
                     input = &input[taken..];
                     self.step(session, reactor, step, input);
                 }
-                Err(failure) => return self.refuse(session, reactor, failure),
+                Err(failure) => return self.refuse(reactor, failure),
             }
         }
     }
@@ -169,14 +169,7 @@ impl State {
                     self.event(consts::ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
                 }
                 let limit = Limit::new(self.options.limits.max_message_size);
-                let metadata = self.metadata(
-                    greeting.fd.as_raw_fd(),
-                    &peer
-                        .properties
-                        .iter()
-                        .map(|(n, v)| (n.as_slice(), v.as_slice()))
-                        .collect::<Vec<_>>(),
-                );
+                let metadata = self.metadata(greeting.fd.as_raw_fd(), &peer.properties);
                 let speech = match peer.codec {
                     Codec::Clear if !self.options.conflates() => Speech::Plain,
                     codec => Speech::Coded(codec),
@@ -197,29 +190,16 @@ impl State {
     }
 
     /// What messages of this connection can tell.
-    pub(super) fn metadata(&self, fd: RawFd, properties: &[(&[u8], &[u8])]) -> Option<MetadataRef> {
+    pub(super) fn metadata(&self, fd: RawFd, properties: &Properties) -> Option<MetadataRef> {
         // SAFETY: the descriptor is open: its owner is asking.
         let address = peer_address(&unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) });
-        let mut all: Vec<(&str, &[u8])> = Vec::new();
-        if !address.is_empty() {
-            all.push(("Peer-Address", address.as_bytes()));
-        }
-        let named = |&(name, value): &(_, _)| Some((std::str::from_utf8(name).ok()?, value));
-        all.extend(
-            properties
-                .iter()
-                .filter_map(|property: &(&[u8], &[u8])| named(&(property.0, property.1))),
-        );
+        let known = (!address.is_empty()).then_some((&b"Peer-Address"[..], address.as_bytes()));
+        let all = known.into_iter().chain(properties.iter());
         Some(MetadataRef::new(Metadata::new(all, Some(fd))))
     }
 
     /// The handshake has failed: no use to try again.
-    pub(super) fn refuse(
-        &mut self,
-        session: &Arc<Session>,
-        reactor: &mut Reactor,
-        failure: Failure,
-    ) {
+    pub(super) fn refuse(&mut self, reactor: &mut Reactor, failure: Failure) {
         if let Phase::Greeting(greeting) = &mut self.phase {
             let _ = greeting.flush();
         }
@@ -227,9 +207,8 @@ impl State {
             self.event(event, value);
         }
         self.disconnected(reactor);
-        let _ = session;
         self.refused = true;
-        self.finish(reactor);
+        self.give_up(reactor);
     }
 
     pub(super) fn begin_steady(
@@ -241,25 +220,33 @@ impl State {
         wants_everything: bool,
         rest: &[u8],
     ) {
+        let mut new = None;
         if self.ends.is_none() {
             if self.socket_closed {
                 return self.finish(reactor);
             }
-            let mut end = self.make_pipe(session.clone());
-            end.wants_everything = wants_everything;
-            if let Some(owner) = &self.owner {
+            new = Some(self.make_pipe(session.clone()));
+        }
+        if let Some(ends) = &mut self.ends {
+            // All that a peer that can't subscribe says of its wishes. It goes before anything else of that
+            // peer, and is there when the socket attaches a new pipe, so that no message is missed.
+            let subscribed = ends
+                .tx
+                .peer(Arc::new(peer))
+                .and_then(|()| match wants_everything {
+                    true => ends.tx.subscription(true, &[]),
+                    false => Ok(()),
+                });
+            let mut wake = ends.tx.publish();
+            if let (Some(end), Some(owner)) = (new, &self.owner) {
                 owner.inbox.push(Event::Attach(Box::new(end)));
                 if let Some(host) = &owner.host {
                     reactor.introduce(host.clone());
                 }
             }
-        }
-        if let Some(ends) = &mut self.ends {
-            let taken = ends
-                .tx
-                .peer(Arc::new(peer))
-                .and_then(|()| engine.take_in(&mut ends.tx, rest));
-            if ends.tx.publish() {
+            let taken = subscribed.and_then(|()| engine.take_in(&mut ends.tx, rest));
+            wake |= ends.tx.publish();
+            if wake {
                 self.door.readable(Haste::Few(1));
             }
             if let Err(error) = taken {

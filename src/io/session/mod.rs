@@ -65,7 +65,8 @@ use crate::{
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Haste, Peer},
     zmtp::{
-        self, Codec, Failure, Handshake, Limit, Local, Security, Step, Version, curve::ClientKeys,
+        self, Codec, Failure, Handshake, Limit, Local, Properties, Security, Step, Version,
+        curve::ClientKeys,
     },
 };
 
@@ -146,6 +147,10 @@ struct State {
     socket_closed: bool,
     /// One side has broken the protocol, or not let the other in.
     refused: bool,
+    /// There will be no other connection, but the socket still has the pipe: see [`State::give_up`].
+    given_up: bool,
+    /// The socket knows that there will be no other connection: see [`State::give_up`].
+    gave_up_noticed: bool,
     /// Whether the peer was heard since something was last written at once, and when that was.
     heard: bool,
     burst: Burst,
@@ -242,6 +247,8 @@ impl Session {
             failed: None,
             socket_closed: false,
             refused: false,
+            given_up: false,
+            gave_up_noticed: false,
             interval: -1,
             step_alarm: None,
             linger_alarm: None,
@@ -413,6 +420,8 @@ impl Session {
                 state.loan.used = false;
             }
             state.settle(self, reactor);
+        } else if state.gave_up_noticed {
+            state.end_soon(self, reactor);
         }
     }
 
@@ -424,6 +433,8 @@ impl Session {
         }
         match linger {
             Some(Duration::ZERO) => return state.finish(reactor),
+            // There is nobody to deliver it to.
+            _ if state.given_up => return state.finish(reactor),
             Some(time) => {
                 let id = reactor.set_alarm(self.clone(), Alarm::Linger, time);
                 let old = state.linger_alarm.replace(id);

@@ -68,7 +68,7 @@ impl State {
         let Some(mut zap) = owner.zap.connect(Arc::new(Asker(session.me.clone()))) else {
             return match handshake.zap_no_handler(&mut greeting.out) {
                 Ok(step) => self.step(session, reactor, step, rest),
-                Err(failure) => self.refuse(session, reactor, failure),
+                Err(failure) => self.refuse(reactor, failure),
             };
         };
         let mut frames = request.frames().iter().peekable();
@@ -99,7 +99,7 @@ impl State {
         };
         match handshake.zap_reply(&frames, &mut greeting.out) {
             Ok(step) => self.step(session, reactor, step, rest),
-            Err(failure) => self.refuse(session, reactor, failure),
+            Err(failure) => self.refuse(reactor, failure),
         }
     }
 }

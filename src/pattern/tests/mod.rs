@@ -73,7 +73,7 @@ impl Kit {
             end.set_far_limits(0, 0);
         }
         let id = self.pipes.insert(Box::new(end));
-        self.pattern.attach(&mut self.pipes, id, local, false);
+        self.pattern.attach(&mut self.pipes, id, local);
         self.settle();
         Remote { id, ends: far }
     }

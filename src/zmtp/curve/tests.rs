@@ -83,7 +83,7 @@ fn peers_talk_in_secret() {
             (&we.routing_id[..], we.version),
             (&b"us"[..], Version::V3_1)
         );
-        assert_eq!(we.properties[&b"User-Id"[..]], b"someone");
+        assert_eq!(we.properties.get(b"User-Id"), Some(&b"someone"[..]));
         for len in [0, 1, 14, 220, 222, 223, 300, 70000] {
             let message = vec![b'x'; len];
             for flags in [Flags::NONE, Flags::MORE, Flags::COMMAND] {

@@ -1,7 +1,7 @@
 //! Peers and handlers that break the protocol.
 
 use super::*;
-use crate::{consts::*, error::Error};
+use crate::{consts::*, error::Error, zmtp::metadata::SOCKET_TYPE};
 
 #[test]
 fn an_answer_to_no_question_is_an_error() {
@@ -93,6 +93,67 @@ fn bad_commands_have_their_codes() {
     }
 }
 
+/// A command that is longer than any is to be is refused when its header is there, before anything is kept of it, and
+/// that is told; but not if the application has set a lower limit, of which libzmq tells nothing.
+#[test]
+fn oversized_commands_are_refused_by_their_header() {
+    let too_large = Failure::Protocol(ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED);
+    let header = |len: u32| [&[6, 0, 0, 0, 0][..], &len.to_be_bytes()].concat();
+    for (name, ours) in [
+        (&b"NULL"[..], local(SocketType::Pull)),
+        (b"NULL", null_server()),
+        (b"PLAIN", plain_client()),
+        (b"PLAIN", plain_server()),
+    ] {
+        let greeting = greeting(1, name);
+        let end = |len, limit| {
+            let ours = Local {
+                limit,
+                ..ours.clone()
+            };
+            scripted(ours, &no_zap, &[&greeting, &header(len)]).0
+        };
+        assert_eq!(end(65_537, Limit::NONE).failure(), too_large);
+        let limit = Limit::new(65_536);
+        assert_eq!(
+            end(65_537, limit).failure(),
+            Failure::Quiet(Error::EMSGSIZE)
+        );
+        assert!(!matches!(end(65_536, limit), End::Failed(_)));
+    }
+    for old in [
+        &b"\xff\0\0\0\0\0\x01\0\x02\0"[..],
+        b"\xff\0\0\0\0\0\0\0\x01\x7f\x01\x07\x02\0\0\0\0\0\x01\0\x01",
+    ] {
+        let (end, _) = scripted(local(SocketType::Router), &no_zap, &[old]);
+        assert_eq!(end.failure(), too_large);
+    }
+}
+
+/// The largest command that is taken, full of the smallest properties.
+#[test]
+fn the_largest_command_is_taken() {
+    let mut body = b"\x05READY\x0bSocket-Type\0\0\0\x04PUSH".to_vec();
+    while body.len() + 7 <= 65_536 {
+        let n = body.len() as u16;
+        body.extend(n.to_be_bytes().iter().fold(vec![2], |mut name, octet| {
+            name.push(*octet);
+            name
+        }));
+        body.extend([0; 4]);
+    }
+    let mut frame = [&[6, 0, 0, 0, 0][..], &(body.len() as u32).to_be_bytes()].concat();
+    frame.extend(&body);
+    let (end, _) = scripted(
+        local(SocketType::Pull),
+        &no_zap,
+        &[&greeting(1, b"NULL"), &frame],
+    );
+    let properties = end.peer().properties;
+    assert_eq!(properties.iter().count(), 1 + (body.len() - 25) / 7);
+    assert_eq!(properties.get(SOCKET_TYPE), Some(&b"PUSH"[..]));
+}
+
 #[test]
 fn a_plain_client_in_a_hurry_is_turned_away() {
     let script = [
@@ -128,18 +189,16 @@ fn the_handlers_mistakes_are_reported() {
     }
 }
 
+/// The application's limit on messages (ZMQ_MAXMSGSIZE) holds for commands, too.
 #[test]
 fn the_size_of_a_command_is_limited() {
-    let huge = [&greeting(1, b"NULL")[..], &[6, 0, 0, 0, 0, 0, 0x10, 0, 1]];
-    let quiet = Failure::Quiet(Error::EMSGSIZE);
-    let (end, _) = scripted(local(SocketType::Dealer), &no_zap, &huge);
-    assert_eq!(end.failure(), quiet);
     let small = Local {
         limit: Limit::new(20),
         ..local(SocketType::Dealer)
     };
     let script = [&greeting(1, b"NULL")[..], &command(READY_ROUTER)];
-    assert_eq!(scripted(small, &no_zap, &script).0.failure(), quiet);
+    let failure = scripted(small, &no_zap, &script).0.failure();
+    assert_eq!(failure, Failure::Quiet(Error::EMSGSIZE));
 }
 
 #[test]

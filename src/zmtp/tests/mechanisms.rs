@@ -18,8 +18,8 @@ fn null_peers_learn_of_each_other() {
         assert!(they.routing_id.is_empty() && !they.wants_everything);
         assert!(matches!(they.codec, Codec::Clear));
         assert_eq!(we.routing_id, b"us");
-        assert_eq!(we.properties[&b"X-Key"[..]], b"value");
-        assert_eq!(we.properties[&b"Identity"[..]], b"us");
+        assert_eq!(we.properties.get(b"X-Key"), Some(&b"value"[..]));
+        assert_eq!(we.properties.get(b"Identity"), Some(&b"us"[..]));
     }
 }
 
@@ -32,7 +32,7 @@ fn only_types_with_a_routing_id_send_it() {
     let (_, theirs) = run(ours, local(SocketType::Pull), &no_zap, 64);
     let we = theirs.peer();
     assert!(we.routing_id.is_empty());
-    assert!(!we.properties.contains_key(&b"Identity"[..]));
+    assert!(we.properties.get(b"Identity").is_none());
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn plain_peers_come_in_when_the_handler_says_so() {
         let (client, server) = run(plain_client(), plain_server(), &zap, piece);
         assert_eq!(client.peer().socket_type(), Some(&b"ROUTER"[..]));
         let properties = server.peer().properties;
-        assert_eq!(properties[&b"User-Id"[..]], b"someone");
-        assert_eq!(properties[&b"Hello"[..]], b"World");
-        assert_eq!(properties[&b"Socket-Type"[..]], b"DEALER");
+        assert_eq!(properties.get(b"User-Id"), Some(&b"someone"[..]));
+        assert_eq!(properties.get(b"Hello"), Some(&b"World"[..]));
+        assert_eq!(properties.get(b"Socket-Type"), Some(&b"DEALER"[..]));
     }
 }
 
@@ -64,7 +64,10 @@ fn null_peers_are_authenticated_where_there_is_a_domain() {
         };
         let (client, server) = run(local(SocketType::Dealer), null_server(), &zap, piece);
         assert_eq!(client.peer().routing_id, b"server");
-        assert_eq!(server.peer().properties[&b"User-Id"[..]], b"someone");
+        assert_eq!(
+            server.peer().properties.get(b"User-Id"),
+            Some(&b"someone"[..])
+        );
     }
 }
 
