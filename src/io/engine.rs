@@ -59,6 +59,15 @@ thread_local! {
     static SCRATCH_PAD: RefCell<Scratch> = RefCell::default();
 }
 
+/// Runs something with the calling thread's scratch pad, or, where that is destroyed because the thread is ending, with
+/// one for the while.
+fn with_scratch<R>(run: impl FnOnce(&mut Scratch) -> R) -> R {
+    match SCRATCH_PAD.try_with(|_| ()) {
+        Ok(()) => SCRATCH_PAD.with_borrow_mut(run),
+        Err(_) => run(&mut Scratch::default()),
+    }
+}
+
 /// What speaks on the wire.
 pub enum Speech {
     /// The bytes in the pipe.
@@ -232,12 +241,11 @@ impl Engine {
             if !self.parse(tx)? {
                 return Ok(Read::Stalled);
             }
-            let (bytes, wanted) =
-                match SCRATCH_PAD.with_borrow_mut(|pad| self.fill(tx, &mut pad.buffer))? {
-                    (Moved::Bytes(bytes), wanted) => (bytes, wanted),
-                    (Moved::Blocked, _) => return Ok(Read::All),
-                    (Moved::End, _) => return Err(Error::EPIPE),
-                };
+            let (bytes, wanted) = match with_scratch(|pad| self.fill(tx, &mut pad.buffer))? {
+                (Moved::Bytes(bytes), wanted) => (bytes, wanted),
+                (Moved::Blocked, _) => return Ok(Read::All),
+                (Moved::End, _) => return Err(Error::EPIPE),
+            };
             self.heard = true;
             self.came = u32::try_from(bytes).unwrap_or(u32::MAX);
             if bytes < wanted {
@@ -384,7 +392,7 @@ impl Engine {
     /// Reads and forgets what has come, so that closing doesn't reset the connection and lose
     /// what the peer has yet to take.
     pub fn discard_input(&mut self) {
-        SCRATCH_PAD.with_borrow_mut(|pad| {
+        with_scratch(|pad| {
             pad.buffer.reserve(SCRATCH);
             let piece = libc::iovec {
                 iov_base: pad.buffer.as_mut_ptr().cast(),

@@ -137,7 +137,8 @@ thread_local! {
 /// From now on this thread wakes others when it [releases the wake-ups](release_wakes), which it
 /// has to do often, and before it sleeps. So who is told of several things in a row is woken once.
 pub fn hold_wakes() {
-    HELD.set(Some(Vec::new()));
+    // Where that can't be, they are woken at once.
+    let _ = HELD.try_with(|held| held.replace(Some(Vec::new())));
 }
 
 /// Wakes those up that are to be woken. True if one of them slept.

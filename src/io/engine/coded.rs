@@ -4,7 +4,7 @@
 //! decoded there; only what is left over is kept. A long one is read to where it stays, as the
 //! body of its message.
 
-use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, SCRATCH_PAD, Scratch, Speech, socket};
+use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, Scratch, Speech, socket, with_scratch};
 use crate::{
     error::{Error, Result},
     message::{Message, Source},
@@ -19,12 +19,12 @@ impl Engine {
     /// As [`Engine::read`], but for publishing.
     pub(super) fn read_coded(&mut self, tx: &mut Tx) -> Result<Read> {
         let take = |pad: &mut Scratch| std::mem::take(&mut pad.coded);
-        let mut buffer = SCRATCH_PAD.with_borrow_mut(take);
+        let mut buffer = with_scratch(take);
         if buffer.is_empty() {
             buffer = vec![0; 2 * SCRATCH];
         }
         let result = self.decode_all(tx, &mut buffer);
-        SCRATCH_PAD.with_borrow_mut(|pad| pad.coded = buffer);
+        with_scratch(|pad| pad.coded = buffer);
         result
     }
 

@@ -1,7 +1,7 @@
 //! Writing: the pipe's frames as they are, as many as a call takes, or what is made of them for this peer.
 
 use super::{
-    ENCODE_KEEP, ENCODE_MAX, Engine, HOLD_MIN, SCRATCH_PAD, Speech, TURN_MAX, WRITE_MAX, Written,
+    ENCODE_KEEP, ENCODE_MAX, Engine, HOLD_MIN, Speech, TURN_MAX, WRITE_MAX, Written, with_scratch,
 };
 use crate::{
     error::Result,
@@ -25,7 +25,7 @@ impl Engine {
     /// As [`Engine::write`]. What was written before something fails has its credit, too.
     fn write_all(&mut self, rx: &mut Rx, hold: bool, credit: &mut bool) -> Result<Written> {
         let mut turn = 0;
-        SCRATCH_PAD.with_borrow_mut(|scratch| {
+        with_scratch(|scratch| {
             loop {
                 if self.has_out() && !rx.queue().is_partial() {
                     match socket::send_bytes(self.fd(), &self.out[self.out_at..])? {
