@@ -6,17 +6,19 @@
 //! made for. So some memory is kept, in lists by size, and is given out again last in, first out,
 //! while it is still in the processor's cache. Contexts empty the pool when they end.
 //!
-//! Nobody waits for the lock: a thread that doesn't get it soon (it may be held by a thread that
-//! doesn't exist in this process, after a fork(2)) does without the pool.
+//! Nobody waits for the lock: a thread that doesn't get it soon does without the pool.
 
 use std::{
     alloc::{Layout, alloc, dealloc},
     hint,
     ptr::NonNull,
-    sync::{Mutex, MutexGuard, TryLockError},
+    sync::{MutexGuard, TryLockError},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::Global,
+};
 
 /// Blocks from this to that size (bytes) are kept, and of all together no more than so much. What is smaller malloc(3) keeps
 /// for each thread.
@@ -42,10 +44,16 @@ struct Pool {
 // SAFETY: what is kept belongs to the pool alone.
 unsafe impl Send for Pool {}
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    lists: [None; SIZES],
-    kept: 0,
-});
+impl Pool {
+    const fn new() -> Pool {
+        Pool {
+            lists: [None; SIZES],
+            kept: 0,
+        }
+    }
+}
+
+static POOL: Global<Pool> = Global::new(Pool::new(), Pool::new);
 
 fn pool() -> Option<MutexGuard<'static, Pool>> {
     for _ in 0..100 {
@@ -232,7 +240,7 @@ mod tests {
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
-        assert!(POOL.lock().unwrap().kept <= KEPT_MAX);
+        assert!(POOL.lock().kept <= KEPT_MAX);
         clear();
     }
 }

@@ -10,13 +10,16 @@ use std::{
     cell::RefCell,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
     sync::{
-        Arc, Once,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::generation,
+};
 
 const AWAKE: u32 = 0;
 const PARKED: u32 = 1;
@@ -112,21 +115,6 @@ impl Parker {
         }
         result.map(|_| ())
     }
-}
-
-/// How often this process and its ancestors were forked, so far as we know: as good as its id,
-/// without a system call.
-fn generation() -> u32 {
-    static FORKS: AtomicU32 = AtomicU32::new(0);
-    static WATCHED: Once = Once::new();
-    extern "C" fn in_child() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-    // SAFETY: the function may be called in a forked child.
-    WATCHED.call_once(|| unsafe {
-        libc::pthread_atfork(None, None, Some(in_child));
-    });
-    FORKS.load(Ordering::Relaxed)
 }
 
 thread_local! {

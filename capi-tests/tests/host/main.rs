@@ -11,6 +11,7 @@
 //!
 //! Each test is a process of its own, under a time limit: a crash or a hang is that test's.
 
+mod fork;
 mod threads;
 
 use std::{path::PathBuf, process::Command, time::Duration};
