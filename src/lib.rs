@@ -5,9 +5,9 @@
 //! | room | holds |
 //! |---|---|
 //! | [`consts`], [`error`], [`endpoint`], [`z85`] | the `ZMQ_*` numbers, errno values, addresses, Z85 |
+//! | [`sync`] | the lock of what C programs hold, and what a forked child makes of locks |
 //! | `memory` | large blocks of memory, kept to be used again; copying few bytes |
 //! | [`frame`] | the layout of a frame, wherever one is |
-//! | [`sync`] | the lock of what C programs hold |
 //! | [`message`] | the 64-byte C layout, body ownership and free callbacks, metadata |
 //! | [`options`] | the table of socket options |
 //! | [`zmtp`] | the protocol without I/O |

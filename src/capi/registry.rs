@@ -7,21 +7,24 @@ use std::{
     collections::BTreeMap,
     ffi::c_void,
     ptr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::Global,
+};
 
 /// The live objects of one kind, by handle.
-pub struct Registry<T>(Mutex<BTreeMap<usize, Arc<T>>>);
+pub struct Registry<T>(Global<BTreeMap<usize, Arc<T>>>);
 
-impl<T> Registry<T> {
+impl<T: Send + Sync> Registry<T> {
     pub const fn new() -> Registry<T> {
-        Registry(Mutex::new(BTreeMap::new()))
+        Registry(Global::new(BTreeMap::new(), BTreeMap::new))
     }
 
     /// Takes an object in. The handle is its address, and so no other object's until it is removed.
-    pub fn insert(&self, object: T) -> *mut c_void {
+    pub fn insert(&'static self, object: T) -> *mut c_void {
         let object = Arc::new(object);
         let handle = Arc::as_ptr(&object).addr();
         self.objects().insert(handle, object);
@@ -29,7 +32,7 @@ impl<T> Registry<T> {
     }
 
     /// The object of a handle, or `EFAULT` where there is none.
-    pub fn get(&self, handle: *mut c_void) -> Result<Arc<T>> {
+    pub fn get(&'static self, handle: *mut c_void) -> Result<Arc<T>> {
         self.objects()
             .get(&handle.addr())
             .cloned()
@@ -37,12 +40,12 @@ impl<T> Registry<T> {
     }
 
     /// Takes the object of a handle out, or fails with `EFAULT` where there is none.
-    pub fn remove(&self, handle: *mut c_void) -> Result<Arc<T>> {
+    pub fn remove(&'static self, handle: *mut c_void) -> Result<Arc<T>> {
         self.objects().remove(&handle.addr()).ok_or(Error::EFAULT)
     }
 
-    fn objects(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn objects(&'static self) -> MutexGuard<'static, BTreeMap<usize, Arc<T>>> {
+        self.0.lock()
     }
 }
 
@@ -52,7 +55,8 @@ mod tests {
 
     #[test]
     fn only_live_handles_are_known() {
-        let registry = Registry::new();
+        static REGISTRY: Registry<i32> = Registry::new();
+        let registry = &REGISTRY;
         let one = registry.insert(1);
         let two = registry.insert(2);
         assert_eq!(*registry.get(two).unwrap(), 2);

@@ -82,7 +82,9 @@ pub unsafe extern "C" fn zmq_socket(context_: *mut c_void, type_: c_int) -> *mut
 pub unsafe extern "C" fn zmq_close(s_: *mut c_void) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
-        unsafe { handle::socket(s_) }?.take()?.close();
+        if let Some(socket) = unsafe { handle::socket(s_) }?.take()? {
+            socket.close();
+        }
         Ok(0)
     })
 }

@@ -21,6 +21,7 @@ use crate::{
     memory,
     options::{ContextOptions, Options, SocketType, Value},
     pipe::{Event, Inbox, Signal, poll},
+    sync::Global,
 };
 
 /// An I/O thread: how it is told what to do, and how its end is awaited.
@@ -53,8 +54,8 @@ impl Content for Arc<Context> {
     const TAG: u32 = 0xabad_cafe;
     const STALE: Error = Error::EFAULT;
 
-    fn free() -> &'static Mutex<Free<Self>> {
-        static FREE: Mutex<Free<Arc<Context>>> = Mutex::new(Free::new());
+    fn free() -> &'static Global<Free<Self>> {
+        static FREE: Global<Free<Arc<Context>>> = Global::new(Free::new(), Free::new);
         &FREE
     }
 }
@@ -171,6 +172,11 @@ impl Context {
 
     /// Has all calls that block, and most others, fail with ETERM from now on: zmq_ctx_shutdown(3).
     pub fn shutdown(&self) {
+        if self.is_inherited() {
+            // A thread that doesn't exist here may have the lock, or that of a socket's inbox.
+            self.terminating.store(true, Ordering::SeqCst);
+            return;
+        }
         let state = self.state();
         if !self.terminating.swap(true, Ordering::SeqCst) {
             state

@@ -32,7 +32,7 @@ pub fn open_house(slot: Handle) -> Result<()> {
 impl Host for Home {
     fn receive_guests(&self) {
         // Whether or not a thread is using it: that may have looked before the peer came.
-        if let Ok(mut socket) = self.slot.visit(self.generation) {
+        if let Ok(mut socket) = self.slot.lock_keeping_bias(self.generation) {
             // If the context is terminating, the program will be told when it calls.
             let _ = socket.process();
             // What `ZMQ_FD` would have told the program it may not have seen yet.

@@ -8,16 +8,12 @@
 use std::{
     collections::VecDeque,
     ops::{Deref, DerefMut},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{
     error::{Error, Result},
-    sync::{Biased, Favour, Guard},
+    sync::{Biased, Global, Guard, OwnerGuard, generation},
 };
 
 /// What can be in a slot.
@@ -27,17 +23,15 @@ pub trait Content: Sized + Send + 'static {
     /// What a handle that stands for nothing (any more) is answered.
     const STALE: Error;
     /// The slots of this kind that are not in use.
-    fn free() -> &'static Mutex<Free<Self>>;
+    fn free() -> &'static Global<Free<Self>>;
 }
 
 const DEAD: u32 = 0xdead_beef;
-/// Slots that are not in use, and since when.
-pub type Free<T> = VecDeque<(Instant, &'static Slot<T>)>;
+/// Slots that are not in use.
+pub type Free<T> = VecDeque<&'static Slot<T>>;
 
 /// So many slots are left unused before the first of them is used again.
 const REST: usize = 64;
-/// A thread that was on its way into a slot when that was left, so long ago, has found out by now.
-const FORGOTTEN: Duration = Duration::from_secs(10);
 
 /// Something behind a handle.
 #[repr(C, align(64))]
@@ -48,31 +42,29 @@ pub struct Slot<T: Content> {
     /// Counts what has been in the slot.
     generation: AtomicU32,
     content: Biased<Option<T>>,
+    /// The [process](generation) that has put in what is in it.
+    process: AtomicU32,
 }
 
 impl<T: Content> Slot<T> {
     /// Puts something into a slot.
     pub fn put(content: T) -> &'static Slot<T> {
-        let mut free = T::free().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = T::free().lock();
         let slot = if free.len() > REST {
             free.pop_front()
         } else {
             None
         };
         drop(free);
-        let slot = slot.map(|(left, slot)| {
-            if left.elapsed() > FORGOTTEN {
-                slot.content.forget_seats();
-            }
-            slot
-        });
         let slot = slot.unwrap_or_else(|| {
             Box::leak(Box::new(Slot {
                 tag: AtomicU32::new(DEAD),
                 generation: AtomicU32::new(0),
                 content: Biased::new(None),
+                process: AtomicU32::new(0),
             }))
         });
+        slot.process.store(generation(), Ordering::Relaxed);
         let mut guard = slot.content.lock();
         *guard = Some(content);
         drop(guard);
@@ -80,16 +72,16 @@ impl<T: Content> Slot<T> {
         slot
     }
 
-    /// Goes in if this thread is the lock's favourite, which it can be only while something is in the slot.
+    /// Goes in if this thread is the lock's bias owner, which it can be only while something is in the slot.
     #[inline(always)]
-    pub fn favour(&'static self) -> Option<Favour<'static, Option<T>>> {
-        self.content.favour()
+    pub fn lock_as_owner(&'static self) -> Option<OwnerGuard<'static, Option<T>>> {
+        self.content.lock_as_owner()
     }
 
-    /// Runs something with the content when it is its turn; with [`Slot::lock`]'s errors. Costs the favourite less than that.
+    /// Runs something with the content when it is its turn; with [`Slot::lock`]'s errors. Costs the bias owner less than that.
     #[inline(always)]
     pub fn with<R>(&'static self, run: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
-        if let Some(mut inside) = self.favour() {
+        if let Some(mut inside) = self.lock_as_owner() {
             let result = inside.content().as_mut().map_or(Err(T::STALE), run);
             inside.leave();
             return result;
@@ -97,9 +89,22 @@ impl<T: Content> Slot<T> {
         run(&mut *self.lock()?)
     }
 
+    /// Whether what is in the slot is the parent's, in a forked child. A thread may have been inside that doesn't exist here.
+    pub fn is_inherited(&self) -> bool {
+        self.process.load(Ordering::Relaxed) != generation()
+    }
+
     /// Waits for its turn. ENOTRECOVERABLE if an earlier call has failed on a bug of ours.
     pub fn lock(&'static self) -> Result<Locked<T>> {
-        self.enter(self.content.lock())
+        self.enter(self.lock_content().ok_or(T::STALE)?)
+    }
+
+    /// None if it is the parent's, and nobody will ever leave it.
+    fn lock_content(&'static self) -> Option<Guard<'static, Option<T>>> {
+        match self.is_inherited() {
+            true => self.content.lock_soon(),
+            false => Some(self.content.lock()),
+        }
     }
 
     /// Waits for its turn again, if the same thing is still there.
@@ -107,9 +112,10 @@ impl<T: Content> Slot<T> {
         self.lock()?.if_still(generation)
     }
 
-    /// As [`Slot::relock`], without anybody's ceasing to be the lock's favourite.
-    pub fn visit(&'static self, generation: u32) -> Result<Locked<T>> {
-        self.enter(self.content.visit())?.if_still(generation)
+    /// As [`Slot::relock`], without anybody's ceasing to be the lock's bias owner.
+    pub fn lock_keeping_bias(&'static self, generation: u32) -> Result<Locked<T>> {
+        self.enter(self.content.lock_keeping_bias())?
+            .if_still(generation)
     }
 
     fn enter(&'static self, guard: Guard<'static, Option<T>>) -> Result<Locked<T>> {
@@ -122,20 +128,21 @@ impl<T: Content> Slot<T> {
         Ok(Locked { slot: self, guard })
     }
 
-    /// Takes the content out, whatever has happened to it.
-    pub fn take(&'static self) -> Result<T> {
-        let mut guard = self.content.lock();
+    /// Takes the content out, whatever has happened to it. None if it is the parent's, and a thread was inside that doesn't
+    /// exist here: then it is left where it is, and nothing else is ever put there.
+    pub fn take(&'static self) -> Result<Option<T>> {
+        let Some(mut guard) = self.lock_content() else {
+            self.tag.store(DEAD, Ordering::Release);
+            return Ok(None);
+        };
         let content = guard.take().ok_or(T::STALE)?;
-        guard.forget_favourite();
+        guard.end_bias();
         self.tag.store(DEAD, Ordering::Release);
         self.generation.fetch_add(1, Ordering::Relaxed);
         self.content.clear_poison();
         drop(guard);
-        T::free()
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back((Instant::now(), self));
-        Ok(content)
+        T::free().lock().push_back(self);
+        Ok(Some(content))
     }
 }
 

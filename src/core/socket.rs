@@ -7,7 +7,7 @@
 use std::{
     ffi::c_int,
     ptr,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -31,6 +31,7 @@ use crate::{
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
     pipe::{End, Event, Far, Haste, Inbox, PipeId},
+    sync::Global,
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
@@ -84,8 +85,8 @@ impl Content for Box<Socket> {
     const TAG: u32 = 0xbadd_ecaf;
     const STALE: Error = Error::ENOTSOCK;
 
-    fn free() -> &'static Mutex<Free<Self>> {
-        static FREE: Mutex<Free<Box<Socket>>> = Mutex::new(Free::new());
+    fn free() -> &'static Global<Free<Self>> {
+        static FREE: Global<Free<Box<Socket>>> = Global::new(Free::new(), Free::new);
         &FREE
     }
 }

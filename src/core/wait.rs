@@ -26,7 +26,7 @@ use crate::{
     message::{Incoming, Outgoing, Received, Sink, Source, drop_spent},
     pattern::BROKEN,
     pipe::{Far, Inbox, Parker},
-    sync::Favour,
+    sync::OwnerGuard,
 };
 
 /// The slot of a socket.
@@ -52,7 +52,7 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
 #[inline(always)]
 pub fn send(handle: Handle, more: bool, dont_wait: bool, mut part: impl Outgoing) -> Result<()> {
     let mut failed = DISTURBED;
-    if let Some(mut inside) = handle.favour() {
+    if let Some(mut inside) = handle.lock_as_owner() {
         if let Some(socket) = inside.content()
             && socket.is_undisturbed()
         {
@@ -86,7 +86,7 @@ pub fn send(handle: Handle, more: bool, dont_wait: bool, mut part: impl Outgoing
 pub fn send_in_full_swing(handle: Handle, part: &mut impl Outgoing) -> Option<usize> {
     let body = part.small()?;
     let size = body.size();
-    let mut inside = handle.favour()?;
+    let mut inside = handle.lock_as_owner()?;
     let socket = inside.content().as_mut();
     match socket.and_then(|socket| socket.send_in_full_swing(body)) {
         Some(still) => {
@@ -108,7 +108,7 @@ pub fn send_in_full_swing(handle: Handle, part: &mut impl Outgoing) -> Option<us
 #[cold]
 #[inline(never)]
 #[allow(improper_ctypes_definitions)]
-extern "C" fn settle(mut inside: Favour<'static, Option<Box<Socket>>>, size: usize) -> usize {
+extern "C" fn settle(mut inside: OwnerGuard<'static, Option<Box<Socket>>>, size: usize) -> usize {
     let settled = catch_unwind(AssertUnwindSafe(move || {
         if let Some(socket) = inside.content() {
             socket.settle();
@@ -229,7 +229,7 @@ pub fn receive_here(handle: Handle, mut into: impl Incoming) -> Result<Received>
 #[inline(always)]
 pub fn receive(handle: Handle, dont_wait: bool, mut into: impl Incoming) -> Result<Received> {
     let mut failed = DISTURBED;
-    if let Some(mut inside) = handle.favour() {
+    if let Some(mut inside) = handle.lock_as_owner() {
         if let Some(socket) = inside.content()
             && socket.is_undisturbed()
         {
@@ -254,7 +254,7 @@ pub fn receive(handle: Handle, dont_wait: bool, mut into: impl Incoming) -> Resu
 /// [`send_in_full_swing`]: its size.
 #[inline(always)]
 pub fn receive_in_full_swing(handle: Handle, into: &mut impl Incoming) -> Option<usize> {
-    let mut inside = handle.favour()?;
+    let mut inside = handle.lock_as_owner()?;
     let socket = inside.content().as_mut();
     let received = socket.and_then(|socket| socket.recv_in_full_swing(into));
     inside.leave();

@@ -6,8 +6,7 @@
 //! made for. So some memory is kept, in lists by size, and is given out again last in, first out,
 //! while it is still in the processor's cache. Contexts empty the pool when they end.
 //!
-//! Nobody waits for the lock: a thread that doesn't get it soon (it may be held by a thread that
-//! doesn't exist in this process, after a fork(2)) does without the pool.
+//! Nobody waits for the lock: a thread that doesn't get it soon does without the pool.
 
 mod copy;
 
@@ -15,12 +14,15 @@ use std::{
     alloc::{Layout, alloc, alloc_zeroed, dealloc},
     hint,
     ptr::NonNull,
-    sync::{Mutex, MutexGuard, TryLockError},
+    sync::{MutexGuard, TryLockError},
 };
 
 pub use copy::{Small, copy};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::Global,
+};
 
 /// Blocks from this to that size (bytes) are kept, and in a pool of all together no more than so much. What is smaller malloc(3) keeps
 /// for each thread.
@@ -40,7 +42,7 @@ struct Block(Link);
 
 /// What a pool keeps, all of it of one kind.
 pub struct Pool {
-    kept: Mutex<Kept>,
+    kept: Global<Kept>,
     /// How a block is allocated: with its bytes set, or not.
     allocate: unsafe fn(Layout) -> *mut u8,
 }
@@ -48,6 +50,15 @@ pub struct Pool {
 struct Kept {
     lists: [Link; SIZES],
     bytes: usize,
+}
+
+impl Kept {
+    const fn new() -> Kept {
+        Kept {
+            lists: [None; SIZES],
+            bytes: 0,
+        }
+    }
 }
 
 // SAFETY: what is kept belongs to the pool alone.
@@ -77,15 +88,12 @@ fn layout(bytes: usize) -> Result<Layout> {
 impl Pool {
     const fn new(allocate: unsafe fn(Layout) -> *mut u8) -> Pool {
         Pool {
-            kept: Mutex::new(Kept {
-                lists: [None; SIZES],
-                bytes: 0,
-            }),
+            kept: Global::new(Kept::new(), Kept::new),
             allocate,
         }
     }
 
-    fn kept(&self) -> Option<MutexGuard<'_, Kept>> {
+    fn kept(&'static self) -> Option<MutexGuard<'static, Kept>> {
         for _ in 0..100 {
             match self.kept.try_lock() {
                 Ok(kept) => return Some(kept),
@@ -97,7 +105,7 @@ impl Pool {
     }
 
     /// A block of at least so many bytes, at least one. ENOMEM.
-    pub fn take(&self, bytes: usize) -> Result<NonNull<u8>> {
+    pub fn take(&'static self, bytes: usize) -> Result<NonNull<u8>> {
         debug_assert!(bytes > 0);
         let mut size = bytes;
         if let Some((i, of_list)) = list(bytes) {
@@ -119,7 +127,7 @@ impl Pool {
     ///
     /// # Safety
     /// It comes from [`Pool::take`] of this pool for so many bytes, and is not used any more.
-    pub unsafe fn give_back(&self, block: NonNull<u8>, bytes: usize) {
+    pub unsafe fn give_back(&'static self, block: NonNull<u8>, bytes: usize) {
         let mut bytes = bytes;
         if let Some((i, size)) = list(bytes) {
             bytes = size;
@@ -140,7 +148,7 @@ impl Pool {
         }
     }
 
-    fn clear(&self) {
+    fn clear(&'static self) {
         let Some(mut kept) = self.kept() else { return };
         let lists = std::mem::replace(&mut kept.lists, [None; SIZES]);
         kept.bytes = 0;
@@ -260,7 +268,7 @@ mod tests {
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
-        assert!(BODIES.kept.lock().unwrap().bytes <= KEPT_MAX);
+        assert!(BODIES.kept.lock().bytes <= KEPT_MAX);
         clear();
     }
 }

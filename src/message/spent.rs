@@ -3,53 +3,51 @@
 //!
 //! So they are left with the thread, which gives them back before it returns to the program, or sleeps: who lends a buffer
 //! for a message may wait for it to come back before it calls again.
+//!
+//! A thread that ends may still send and receive, in the destructors of its `pthread_key_create(3)` keys, which run when
+//! thread-local values have been destroyed. So the value here has no destructor, by which it stays usable to the last.
 
 use std::{
-    cell::RefCell,
+    cell::Cell,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use super::content::Spent;
 
 thread_local! {
-    static LEFT: Left = const { Left(RefCell::new(Vec::new())) };
+    /// What this thread has left. `None` is nothing.
+    static LEFT: Cell<Option<&'static mut Vec<Spent>>> = const { Cell::new(None) };
+}
+
+const _: () = assert!(!std::mem::needs_drop::<Cell<Option<&'static mut Vec<Spent>>>>());
+
+thread_local! {
+    /// The end of a thread is the latest time to give back what it has left.
+    static AT_END: AtEnd = const { AtEnd };
+}
+
+struct AtEnd;
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        drop_spent();
+    }
 }
 
 /// How many threads have some. So that one look is enough when there are none, as a rule.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// What a thread has left. The end of the thread is the latest time to give it back.
-struct Left(RefCell<Vec<Spent>>);
-
-impl Left {
-    fn keep(&self, body: Spent) {
-        let mut bodies = self.0.borrow_mut();
-        if bodies.is_empty() {
-            THREADS.fetch_add(1, Ordering::Relaxed);
-        }
-        bodies.push(body);
-    }
-
-    fn take(&self) -> Vec<Spent> {
-        let bodies = self.0.take();
-        if !bodies.is_empty() {
-            THREADS.fetch_sub(1, Ordering::Relaxed);
-        }
-        bodies
-    }
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        drop(self.take());
-    }
-}
-
 /// Leaves a body to [`drop_spent`].
 #[cold]
 pub fn keep(body: Spent) {
-    // A thread that is ending gives it back here.
-    let _ = LEFT.try_with(move |left| left.keep(body));
+    let bodies = LEFT.take().unwrap_or_else(|| {
+        THREADS.fetch_add(1, Ordering::Relaxed);
+        Box::leak(Box::default())
+    });
+    bodies.push(body);
+    LEFT.set(Some(bodies));
+    // A thread without thread-local values any more is in a call, at the end of which it gives back.
+    let _ = AT_END.try_with(|_| ());
 }
 
 /// Gives back what this thread has left. To be called without any lock.
@@ -63,9 +61,52 @@ pub fn drop_spent() {
 #[cold]
 fn drop_some() {
     // Giving one back may leave others.
-    while let Ok(bodies) = LEFT.try_with(Left::take)
-        && !bodies.is_empty()
-    {
-        drop(bodies);
+    while let Some(bodies) = LEFT.take() {
+        THREADS.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: `keep` has leaked this box, and `LEFT` had the only reference to it.
+        drop(unsafe { Box::from_raw(bodies) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::c_void, ptr, thread};
+
+    use super::*;
+    use crate::message::Message;
+
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+
+    unsafe extern "C" fn free(_: *mut c_void, _: *mut c_void) {
+        FREED.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The destructor of a thread-specific value runs after those of thread-local ones.
+    unsafe extern "C" fn lend_and_give_back(data: *mut c_void) {
+        // SAFETY: the byte is static.
+        let lent = unsafe { Message::foreign(data.cast(), 1, Some(free), ptr::null_mut()) };
+        drop(lent);
+        assert_eq!(
+            FREED.load(Ordering::Relaxed),
+            0,
+            "freed where a lock may be"
+        );
+        drop_spent();
+    }
+
+    /// Whatever has been destroyed already, a body waits for [`drop_spent`] and is given back by it.
+    #[test]
+    fn a_thread_that_ends_gives_back_when_asked() {
+        static DATA: u8 = 0;
+        let mut key = 0;
+        // SAFETY: the place for the key is there.
+        let made = unsafe { libc::pthread_key_create(&mut key, Some(lend_and_give_back)) };
+        assert_eq!(made, 0);
+        let ending = move || {
+            // SAFETY: the key was made.
+            unsafe { libc::pthread_setspecific(key, (&raw const DATA).cast()) };
+        };
+        thread::spawn(ending).join().unwrap();
+        assert_eq!(FREED.load(Ordering::Relaxed), 1);
     }
 }

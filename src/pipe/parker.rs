@@ -10,13 +10,16 @@ use std::{
     cell::RefCell,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
     sync::{
-        Arc, Once,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::generation,
+};
 
 const AWAKE: u32 = 0;
 const PARKED: u32 = 1;
@@ -114,21 +117,6 @@ impl Parker {
     }
 }
 
-/// How often this process and its ancestors were forked, so far as we know: as good as its id,
-/// without a system call.
-fn generation() -> u32 {
-    static FORKS: AtomicU32 = AtomicU32::new(0);
-    static WATCHED: Once = Once::new();
-    extern "C" fn in_child() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-    // SAFETY: the function may be called in a forked child.
-    WATCHED.call_once(|| unsafe {
-        libc::pthread_atfork(None, None, Some(in_child));
-    });
-    FORKS.load(Ordering::Relaxed)
-}
-
 thread_local! {
     /// Whom to wake up later, in a thread that does so.
     static HELD: RefCell<Option<Vec<Arc<Parker>>>> = const { RefCell::new(None) };
@@ -137,7 +125,8 @@ thread_local! {
 /// From now on this thread wakes others when it [releases the wake-ups](release_wakes), which it
 /// has to do often, and before it sleeps. So who is told of several things in a row is woken once.
 pub fn hold_wakes() {
-    HELD.set(Some(Vec::new()));
+    // Where that can't be, they are woken at once.
+    let _ = HELD.try_with(|held| held.replace(Some(Vec::new())));
 }
 
 /// Wakes those up that are to be woken. True if one of them slept.

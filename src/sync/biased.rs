@@ -3,25 +3,25 @@
 //! A socket is used by one thread at a time, as a rule by the same one for all its life; and the
 //! two atomic operations by which a mutex is taken and left are a good part of what a small
 //! message costs. So the lock becomes *biased* towards a thread that has taken it often enough
-//! with nobody between: that thread then enters by plain stores and loads. Any other thread first
-//! takes the mutex, takes the bias away, and waits until the favourite is outside.
+//! with nobody between: that thread, the bias owner, then enters by plain stores and loads. Any
+//! other thread first takes the mutex, revokes the bias, and waits until the owner is outside.
 //!
-//! Who owns what: `favourite` is written by whoever holds the mutex; it names a thread and its seat, where that alone says
-//! whether it is inside. The favourite takes its seat and then looks whether it still is the favourite; who takes the bias
-//! away clears `favourite` and then looks at the seat. The barriers between these ([`super::barrier`]) see to it that not
-//! both can miss the other. Nobody has to be woken: who has taken the bias away looks again and again, because calls are
-//! short. (Biased locking: Kawachiya, Koseki and Onodera, OOPSLA 2002.)
+//! Who owns what: `owner` is written by whoever holds the mutex, or, to give the bias up, by the owner while it is inside. It
+//! points to the owner's [`Record`], to which that alone writes which lock it is inside of. The owner says that it is inside and
+//! then looks whether it still is the owner; who revokes the bias clears `owner` and then looks at the record. The barriers
+//! between these ([`super::barrier`]) see to it that not both can miss the other. Nobody has to be woken: who has revoked the
+//! bias looks again and again, because calls are short. (Biased locking: Kawachiya, Koseki and Onodera, OOPSLA 2002.)
 //!
-//! A thread may be interrupted as it goes in, and find out long afterwards that it isn't the favourite any more, and leave its
-//! seat again. Were that another one's by then, it would look as if that one was outside. So nobody gets a seat that was
-//! somebody else's; when all are given away, there is no new favourite.
+//! A thread may be interrupted as it goes in, and find out long afterwards that it isn't the owner any more, and say that it is
+//! outside. Were that said in the lock, it would be taken for the next owner's word. Said in the thread's own record, it can't
+//! be; so any number of threads may own the lock in turn, and nothing is to be remembered of them.
 
 #[cfg(loom)]
 use loom::{
     cell::UnsafeCell,
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicPtr, Ordering},
     },
 };
 #[cfg(not(loom))]
@@ -29,70 +29,44 @@ use std::{
     cell::UnsafeCell,
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicPtr, Ordering},
     },
 };
 use std::{
     ops::{Deref, DerefMut},
-    sync::PoisonError,
+    ptr,
+    sync::{PoisonError, TryLockError},
     time::Duration,
 };
 
-use super::barrier;
+use super::{
+    barrier,
+    owner::{Record, record},
+};
 
-/// So many times in a row a thread has to take the lock to become the favourite; twice as many
-/// each time that a favourite was disturbed.
+/// So many times in a row a thread has to take the lock to become the owner; twice as many each
+/// time that the bias was revoked.
 const STREAK_MIN: u32 = if cfg!(loom) { 1 } else { 32 };
 const STREAK_MAX: u32 = 1 << 20;
-/// So many seats there are: a power of two, by which what names a thread can be multiplied.
-const SEATS: usize = if cfg!(loom) {
-    2
-} else if cfg!(target_pointer_width = "64") {
-    8
-} else {
-    1
-};
 
 /// A mutual exclusion lock around some content.
 #[repr(C)]
 pub struct Biased<T> {
-    /// The thread that the lock is biased towards, times [`SEATS`], and its seat; zero: none.
-    favourite: AtomicUsize,
-    /// Whether somebody is inside, or about to find out that it can't be.
-    seats: [AtomicBool; SEATS],
+    /// The record of the bias owner; null: none.
+    owner: AtomicPtr<Record>,
     /// A thread has panicked inside.
     poisoned: AtomicBool,
+    /// The last owner has given the bias up, or panicked, inside.
+    resigned: AtomicBool,
     content: UnsafeCell<T>,
     history: Mutex<History>,
 }
 
 /// Who has taken the mutex lately.
-#[repr(C)]
 struct History {
     last: usize,
     streak: u32,
     wanted: u32,
-    /// Whose the seats are; zero: nobody's yet.
-    seats: [usize; SEATS],
-}
-
-impl History {
-    fn new() -> History {
-        History {
-            last: 0,
-            streak: 0,
-            wanted: STREAK_MIN,
-            seats: [0; SEATS],
-        }
-    }
-
-    /// A seat for the thread that was last, which is inside, and therefore not on its way in to an old one.
-    fn give_seat(&mut self) -> Option<usize> {
-        let is_its_own = |&owner: &usize| owner == self.last || owner == 0;
-        let seat = self.seats.iter().position(is_its_own)?;
-        self.seats[seat] = self.last;
-        Some(seat)
-    }
 }
 
 // SAFETY: one thread at a time gets at the content.
@@ -100,33 +74,42 @@ unsafe impl<T: Send> Sync for Biased<T> {}
 // SAFETY: as for any mutex.
 unsafe impl<T: Send> Send for Biased<T> {}
 
-/// Whoever has it is inside. For the favourite the mutex stays open.
+/// Whoever has it is inside. For the owner the mutex stays open.
 pub struct Guard<'a, T> {
     lock: &'a Biased<T>,
     way: Way<'a>,
-    /// Nobody is to become or to stay the favourite by this.
+    /// Nobody is to become or to stay the owner by this.
     plain: bool,
 }
 
 /// How somebody has come in.
 enum Way<'a> {
-    /// As the favourite, who has this seat.
-    Seat(usize),
-    /// By the mutex. Who was the favourite before, and is to be again; zero: none.
-    Mutex(MutexGuard<'a, History>, usize),
+    /// As the owner, whose record this is.
+    Owner(&'static Record),
+    /// By the mutex, and the bias is revoked.
+    Mutex(MutexGuard<'a, History>),
+    /// By the mutex. Who was the owner before, and is to be again; null: none.
+    Visit(
+        #[expect(dead_code, reason = "held")] MutexGuard<'a, History>,
+        *mut Record,
+    ),
 }
 
-/// The favourite is inside, in its seat. Where this is dropped rather than left, it has panicked there.
-pub struct Favour<'a, T>(&'a Biased<T>, usize);
+/// The owner is inside, as its record says. Where this is dropped rather than left, it has panicked there.
+pub struct OwnerGuard<'a, T>(&'a Biased<T>, &'static Record);
 
 impl<T> Biased<T> {
     /// A lock that nobody holds.
     pub fn new(content: T) -> Biased<T> {
         Biased {
-            favourite: AtomicUsize::new(0),
-            seats: std::array::from_fn(|_| AtomicBool::new(false)),
+            owner: AtomicPtr::new(ptr::null_mut()),
             poisoned: AtomicBool::new(false),
-            history: Mutex::new(History::new()),
+            resigned: AtomicBool::new(false),
+            history: Mutex::new(History {
+                last: 0,
+                streak: 0,
+                wanted: STREAK_MIN,
+            }),
             content: UnsafeCell::new(content),
         }
     }
@@ -135,31 +118,63 @@ impl<T> Biased<T> {
     #[inline(always)]
     pub fn lock(&self) -> Guard<'_, T> {
         let way = match self.enter(this_thread()) {
-            Some(seat) => Way::Seat(seat),
-            None => Way::Mutex(self.take_turn(), 0),
+            Some(record) => Way::Owner(record),
+            None => Way::Mutex(self.take_turn()),
         };
+        self.guard(way)
+    }
+
+    /// Goes in if this thread is the bias owner. It is to [leave](OwnerGuard::leave).
+    ///
+    /// There is no owner from when a thread panics inside, or gives up the bias ([`Guard::end_bias`]), until one has gone
+    /// in by [`Biased::lock`] often enough.
+    #[inline(always)]
+    pub fn lock_as_owner(&self) -> Option<OwnerGuard<'_, T>> {
+        let record = self.enter(this_thread())?;
+        Some(OwnerGuard(self, record))
+    }
+
+    /// Waits until nobody is inside, and goes in. The owner is the owner again then.
+    pub fn lock_keeping_bias(&self) -> Guard<'_, T> {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = self.revoke();
+        self.wait_for(owner, u32::MAX);
+        // Written by the owner before it has left.
+        let owner = match self.resigned.load(Ordering::Relaxed) {
+            true => ptr::null_mut(),
+            false => owner,
+        };
+        self.guard(Way::Visit(history, owner))
+    }
+
+    /// Goes in if nobody is inside, or soon leaves: where who is inside may be a thread that doesn't exist.
+    pub fn lock_soon(&self) -> Option<Guard<'_, T>> {
+        // Each may take as long as others keep the processor.
+        const ROUNDS: u32 = 20;
+        for _ in 0..ROUNDS {
+            let history = match self.history.try_lock() {
+                Ok(history) => history,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    yield_now();
+                    continue;
+                }
+            };
+            let owner = self.revoke();
+            if self.wait_for(owner, ROUNDS) {
+                return Some(self.guard(Way::Visit(history, ptr::null_mut())));
+            }
+            // As it was: whoever comes next isn't to take it for nobody's.
+            self.owner.store(owner, Ordering::Release);
+            return None;
+        }
+        None
+    }
+
+    fn guard<'a>(&'a self, way: Way<'a>) -> Guard<'a, T> {
         Guard {
             lock: self,
             way,
-            plain: false,
-        }
-    }
-
-    /// Goes in if this thread is the favourite. It is to [leave](Favour::leave).
-    ///
-    /// There is no favourite from when a thread panics inside, or asks for that
-    /// ([`Guard::forget_favourite`]), until one has gone in by [`Biased::lock`] often enough.
-    #[inline(always)]
-    pub fn favour(&self) -> Option<Favour<'_, T>> {
-        self.enter(this_thread()).map(|seat| Favour(self, seat))
-    }
-
-    /// Waits until nobody is inside, and goes in. The favourite is the favourite again then.
-    pub fn visit(&self) -> Guard<'_, T> {
-        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        Guard {
-            lock: self,
-            way: Way::Mutex(history, self.keep_out_favourite()),
             plain: false,
         }
     }
@@ -175,37 +190,41 @@ impl<T> Biased<T> {
         self.poisoned.store(false, Ordering::Relaxed);
     }
 
-    /// Lets seats be given to others. Nobody may be on its way in that was the favourite at any time before.
-    pub fn forget_seats(&self) {
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        *history = History::new();
+    #[inline(always)]
+    fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
     }
 
-    /// The favourite goes in, to the seat that is returned.
+    /// The owner goes in.
     #[inline(always)]
-    fn enter(&self, me: usize) -> Option<usize> {
-        let favourite = self.favourite.load(Ordering::Relaxed);
-        let seat = favourite ^ me.wrapping_mul(SEATS);
-        // A favourite that is inside already has called itself, and is to wait like anybody else.
-        if seat >= SEATS || self.seats[seat].load(Ordering::Relaxed) {
+    fn enter(&self, me: usize) -> Option<&'static Record> {
+        let owner = self.owner.load(Ordering::Acquire);
+        // SAFETY: null, or a record, and those are never freed.
+        let record = unsafe { owner.as_ref() }?;
+        // An owner that is inside already has called itself, and is to wait like anybody else. If it is inside of another
+        // lock, that is what its record says.
+        if record.thread != me || record.inside.load(Ordering::Relaxed) != 0 {
             return None;
         }
-        self.seats[seat].store(true, Ordering::Relaxed);
+        // With what was done inside of the last lock: who waits for that may see this instead of zero.
+        record.inside.store(self.address(), Ordering::Release);
         barrier::light();
         // With what a visitor has done inside.
-        if self.favourite.load(Ordering::Acquire) == favourite {
-            return Some(seat);
+        if self.owner.load(Ordering::Acquire) == owner {
+            return Some(record);
         }
-        self.seats[seat].store(false, Ordering::Release);
+        record.inside.store(0, Ordering::Release);
         None
     }
 
-    /// Any other thread goes in, and there is no favourite any more.
+    /// Any other thread goes in, and there is no owner any more.
     #[cold]
     fn take_turn(&self) -> MutexGuard<'_, History> {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let me = this_thread();
-        if self.keep_out_favourite() != 0 {
+        let owner = self.revoke();
+        self.wait_for(owner, u32::MAX);
+        if !owner.is_null() {
             history.wanted = (history.wanted * 2).min(STREAK_MAX);
             history.last = 0;
         }
@@ -216,28 +235,47 @@ impl<T> Biased<T> {
         history
     }
 
-    /// There is no favourite any more, and it isn't inside. Returns what `favourite` was. For who has the mutex.
-    fn keep_out_favourite(&self) -> usize {
-        let favourite = self.favourite.load(Ordering::Acquire);
-        if favourite == 0 {
-            return 0;
+    /// There is no owner any more, but it may be inside. Returns what `owner` was. For who has the mutex.
+    fn revoke(&self) -> *mut Record {
+        let owner = self.owner.load(Ordering::Acquire);
+        if !owner.is_null() {
+            self.owner.store(ptr::null_mut(), Ordering::Relaxed);
+            barrier::heavy();
         }
-        self.favourite.store(0, Ordering::Relaxed);
-        barrier::heavy();
-        let mut rounds = 0u32;
-        while self.seats[favourite % SEATS].load(Ordering::Acquire) {
-            rounds += 1;
-            if cfg!(loom) || rounds < 100 {
+        owner
+    }
+
+    /// Waits until the thread with this record, if there is one, isn't inside, for so many rounds at most. Whether it is
+    /// outside.
+    fn wait_for(&self, owner: *mut Record, rounds: u32) -> bool {
+        // SAFETY: null, or a record, and those are never freed.
+        let Some(record) = (unsafe { owner.as_ref() }) else {
+            return true;
+        };
+        let mut round = 0u32;
+        while record.inside.load(Ordering::Acquire) == self.address() {
+            if round == rounds {
+                return false;
+            }
+            round = round.saturating_add(1).min(rounds);
+            if cfg!(loom) || round < 100 || rounds < u32::MAX {
                 yield_now();
             } else {
                 std::thread::sleep(Duration::from_micros(100));
             }
         }
-        favourite
+        true
+    }
+
+    /// The owner gives the bias up, from inside.
+    fn resign(&self) {
+        self.resigned.store(true, Ordering::Relaxed);
+        // With it goes what we have done inside.
+        self.owner.store(ptr::null_mut(), Ordering::Release);
     }
 }
 
-impl<T> Favour<'_, T> {
+impl<T> OwnerGuard<'_, T> {
     /// What is inside.
     #[inline(always)]
     pub fn content(&mut self) -> &mut T {
@@ -248,16 +286,16 @@ impl<T> Favour<'_, T> {
     /// Goes out.
     #[inline(always)]
     pub fn leave(self) {
-        self.0.seats[self.1].store(false, Ordering::Release);
+        self.1.inside.store(0, Ordering::Release);
         std::mem::forget(self);
     }
 }
 
-impl<T> Drop for Favour<'_, T> {
+impl<T> Drop for OwnerGuard<'_, T> {
     fn drop(&mut self) {
         self.0.poisoned.store(true, Ordering::Relaxed);
-        self.0.favourite.store(0, Ordering::Release);
-        self.0.seats[self.1].store(false, Ordering::Release);
+        self.0.resign();
+        self.1.inside.store(0, Ordering::Release);
     }
 }
 
@@ -274,45 +312,44 @@ impl<T> Deref for Guard<'_, T> {
 impl<T> DerefMut for Guard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above.
+        // SAFETY: we are inside, alone.
         unsafe { &mut *content(&self.lock.content) }
     }
 }
 
 impl<T> Guard<'_, T> {
-    /// From now on nobody is the favourite, until one becomes it again.
-    pub fn forget_favourite(&mut self) {
+    /// Nobody is the owner afterwards.
+    pub fn end_bias(&mut self) {
         self.plain = true;
     }
 }
 
 impl<T> Drop for Guard<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.lock.poisoned.store(true, Ordering::Relaxed);
             self.plain = true;
         }
         match &mut self.way {
-            Way::Seat(seat) => {
+            Way::Owner(record) => {
                 if self.plain {
-                    // With it goes what we have done inside.
-                    self.lock.favourite.store(0, Ordering::Release);
+                    self.lock.resign();
                 }
-                self.lock.seats[*seat].store(false, Ordering::Release);
-            }
-            Way::Mutex(_, favourite @ 1..) if !self.plain => {
-                self.lock.favourite.store(*favourite, Ordering::Release);
+                record.inside.store(0, Ordering::Release);
             }
             // Only now, so that a thread that calls itself doesn't get in a second time.
-            Way::Mutex(history, _)
+            Way::Visit(_, owner) if !self.plain => {
+                self.lock.owner.store(*owner, Ordering::Release);
+            }
+            Way::Mutex(history)
                 if !self.plain && history.streak >= history.wanted && barrier::available() =>
             {
-                if let Some(seat) = history.give_seat() {
-                    let favourite = history.last.wrapping_mul(SEATS) | seat;
-                    self.lock.favourite.store(favourite, Ordering::Relaxed);
-                }
+                self.lock.resigned.store(false, Ordering::Relaxed);
+                let owner = record(history.last);
+                self.lock.owner.store(owner, Ordering::Release);
             }
-            Way::Mutex(..) => {}
+            Way::Mutex(_) | Way::Visit(..) => {}
         }
     }
 }
@@ -367,18 +404,16 @@ use std::thread::yield_now;
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::{
-        sync::{
-            Arc,
-            atomic::{AtomicU64, AtomicUsize},
-        },
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::{Arc, atomic::AtomicU64},
         time::Instant,
     };
 
     use super::*;
 
-    /// A thread keeps the lock busy as its favourite; others come by at random. Both count.
+    /// A thread keeps the lock busy as its owner; others come by at random. Both count.
     #[test]
-    fn a_favourite_and_passers_by_are_never_inside_together() {
+    fn an_owner_and_passers_by_are_never_inside_together() {
         barrier::register();
         let until = Instant::now() + Duration::from_millis(500);
         let lock = Arc::new(Biased::new((0u64, 0u64)));
@@ -413,7 +448,7 @@ mod tests {
         assert_eq!(*lock.lock(), (total, total));
     }
 
-    /// Threads that come one after the other each become the favourite, after a while.
+    /// Threads that come one after the other each become the owner, after a while.
     #[test]
     fn the_bias_follows_the_user() {
         barrier::register();
@@ -424,49 +459,114 @@ mod tests {
                 for _ in 0..STREAK_MIN * 16 {
                     *lock.lock() += 1;
                 }
-                is_favourite(&lock)
+                is_owner(&lock)
             };
-            let favoured = std::thread::spawn(user).join().unwrap();
-            assert_eq!(favoured, barrier::available());
+            let owned = std::thread::spawn(user).join().unwrap();
+            assert_eq!(owned, barrier::available());
         }
         assert_eq!(*lock.lock(), 3 * STREAK_MIN * 16);
     }
 
-    fn is_favourite<T>(lock: &Biased<T>) -> bool {
-        lock.favourite.load(Ordering::Relaxed) / SEATS == this_thread()
+    fn is_owner<T>(lock: &Biased<T>) -> bool {
+        // SAFETY: null, or a record, and those are never freed.
+        let owner = unsafe { lock.owner.load(Ordering::Relaxed).as_ref() };
+        owner.is_some_and(|owner| owner.thread == this_thread())
     }
 
-    /// Each of many threads takes the lock often enough, and none of them has ended when the next one begins.
+    fn become_owner<T>(lock: &Biased<T>) -> bool {
+        (0..STREAK_MIN * 4).for_each(|_| drop(lock.lock()));
+        assert_eq!(is_owner(lock), barrier::available());
+        is_owner(lock)
+    }
+
+    /// However many threads have owned the lock before, and whether or not they have ended.
     #[test]
-    fn no_seat_is_given_twice() {
+    fn any_number_of_threads_own_it_in_turn() {
         barrier::register();
-        let (lock, turn) = (Biased::new(()), AtomicUsize::new(0));
-        let (lock, turn) = (&lock, &turn);
-        let often = || (0..STREAK_MIN << (SEATS + 2)).for_each(|_| drop(lock.lock()));
-        let favoured = std::thread::scope(|scope| {
-            let user = |number: usize| {
-                let wait = move |until| {
-                    while turn.load(Ordering::Acquire) < until {
-                        std::thread::yield_now();
-                    }
-                };
-                move || {
-                    wait(number);
-                    often();
-                    let favoured = is_favourite(lock);
-                    turn.fetch_add(1, Ordering::Release);
-                    wait(SEATS + 1);
-                    favoured
-                }
-            };
-            let users: Vec<_> = (0..=SEATS).map(|i| scope.spawn(user(i))).collect();
-            let favoured = users.into_iter().map(|user| user.join().unwrap());
-            favoured.filter(|&favoured| favoured).count()
+        let lock = Biased::new(());
+        let is_over = std::sync::Barrier::new(41);
+        std::thread::scope(|scope| {
+            for _ in 0..40 {
+                let (lock, is_over) = (&lock, &is_over);
+                let (done, wait) = std::sync::mpsc::channel();
+                scope.spawn(move || {
+                    lock.history.lock().unwrap().wanted = STREAK_MIN;
+                    become_owner(lock);
+                    done.send(()).unwrap();
+                    is_over.wait();
+                });
+                wait.recv().unwrap();
+            }
+            is_over.wait();
         });
-        assert_eq!(favoured, if barrier::available() { SEATS } else { 0 });
-        lock.forget_seats();
-        often();
-        assert_eq!(is_favourite(lock), barrier::available());
+    }
+
+    /// The owner of one lock may be inside of it when it takes another one that it owns.
+    #[test]
+    fn an_owner_of_two_locks_is_inside_of_both() {
+        barrier::register();
+        let (one, other) = (Biased::new(1), Biased::new(2));
+        become_owner(&one);
+        become_owner(&other);
+        let both = (one.lock(), other.lock());
+        assert_eq!((*both.0, *both.1), (1, 2));
+    }
+
+    /// An owner that panics, or that gives the bias up, while a visitor waits for it to leave: the visitor doesn't bring it
+    /// back.
+    #[test]
+    fn a_visitor_does_not_bring_back_who_has_resigned() {
+        barrier::register();
+        for panics in [false, true] {
+            let lock = Biased::new(());
+            if !become_owner(&lock) {
+                return;
+            }
+            std::thread::scope(|scope| {
+                let mut inside = lock.lock();
+                let visitor = scope.spawn(|| drop(lock.lock_keeping_bias()));
+                while !lock.owner.load(Ordering::Relaxed).is_null() {
+                    std::thread::yield_now();
+                }
+                if panics {
+                    let panicking = AssertUnwindSafe(|| {
+                        let _inside = inside;
+                        std::panic::resume_unwind(Box::new(()));
+                    });
+                    assert!(catch_unwind(panicking).is_err());
+                } else {
+                    inside.end_bias();
+                    drop(inside);
+                }
+                visitor.join().unwrap();
+            });
+            assert!(!is_owner(&lock));
+            assert_eq!(lock.is_poisoned(), panics);
+            // Nor does the next one, who finds no owner.
+            drop(lock.lock_keeping_bias());
+            assert!(!is_owner(&lock));
+            become_owner(&lock);
+        }
+    }
+
+    /// A thread that is inside for good, as one is in a forked child in which it doesn't exist, is not waited for.
+    #[test]
+    fn who_never_leaves_is_not_waited_for() {
+        barrier::register();
+        for is_owner in [true, false] {
+            let lock = Biased::new(());
+            if is_owner {
+                become_owner(&lock);
+            }
+            let inside = lock.lock();
+            let came_in = std::thread::scope(|scope| {
+                let twice = || [lock.lock_soon().is_some(), lock.lock_soon().is_some()];
+                scope.spawn(twice).join().unwrap()
+            });
+            assert_eq!(came_in, [false, false]);
+            drop(inside);
+            assert!(lock.lock_soon().is_some());
+        }
     }
 
     /// A panic inside poisons the lock, whichever way the thread went in.
@@ -503,7 +603,7 @@ mod model {
         model.check(run);
     }
 
-    /// One thread takes the lock often enough to become the favourite, and another comes between.
+    /// One thread takes the lock often enough to become the owner, and another comes between.
     #[test]
     fn nobody_is_inside_with_another() {
         check(|| {
@@ -520,9 +620,9 @@ mod model {
         });
     }
 
-    /// A thread that has ceased to be the favourite finds that out late, when another one is it, and inside.
+    /// A thread that has ceased to be the owner finds that out late, when another one is it, and inside.
     #[test]
-    fn a_former_favourite_does_not_let_others_in() {
+    fn a_former_owner_does_not_let_others_in() {
         check(|| {
             let lock = Arc::new(Biased::new(0));
             *lock.lock() += 1;
@@ -533,17 +633,17 @@ mod model {
                     for _ in 0..3 {
                         *lock.lock() += 1;
                     }
-                    // The favourite by now, unless somebody came between.
+                    // The owner by now, unless somebody came between.
                     *lock.lock() += 1;
                 })
             };
             let visitor = {
                 let lock = lock.clone();
-                thread::spawn(move || *lock.visit() += 1)
+                thread::spawn(move || *lock.lock_keeping_bias() += 1)
             };
-            if let Some(mut favour) = lock.favour() {
-                *favour.content() += 0;
-                favour.leave();
+            if let Some(mut inside) = lock.lock_as_owner() {
+                *inside.content() += 0;
+                inside.leave();
             }
             other.join().unwrap();
             visitor.join().unwrap();
@@ -551,28 +651,67 @@ mod model {
         });
     }
 
-    /// One thread becomes the favourite, and another visits the while.
+    /// One thread becomes the owner, and another visits the while.
     #[test]
-    fn a_visitor_is_never_inside_with_the_favourite() {
+    fn a_visitor_is_never_inside_with_the_owner() {
         check(|| {
             let lock = Arc::new(Biased::new(0));
             let other = {
                 let lock = lock.clone();
-                thread::spawn(move || *lock.visit() += 1)
+                thread::spawn(move || *lock.lock_keeping_bias() += 1)
             };
             for _ in 0..2 {
                 *lock.lock() += 1;
             }
-            let mut favour = loop {
-                match lock.favour() {
-                    Some(favour) => break favour,
+            let mut inside = loop {
+                match lock.lock_as_owner() {
+                    Some(inside) => break inside,
                     None => *lock.lock() += 0,
                 }
             };
-            *favour.content() += 1;
-            favour.leave();
+            *inside.content() += 1;
+            inside.leave();
             other.join().unwrap();
             assert_eq!(*lock.lock(), 4);
+        });
+    }
+
+    /// The owner gives the bias up while another visits: the visitor doesn't bring it back.
+    #[test]
+    fn a_visitor_does_not_bring_back_who_has_resigned() {
+        check(|| {
+            let lock = Arc::new(Biased::new(0));
+            *lock.lock() += 1;
+            let visitor = {
+                let lock = lock.clone();
+                thread::spawn(move || *lock.lock_keeping_bias() += 1)
+            };
+            let mut inside = lock.lock();
+            *inside += 1;
+            inside.end_bias();
+            drop(inside);
+            visitor.join().unwrap();
+            assert!(lock.lock_as_owner().is_none());
+            assert_eq!(*lock.lock(), 3);
+        });
+    }
+
+    /// A thread owns two locks, and goes from one to the other, while another thread takes the bias of the first away.
+    #[test]
+    fn who_goes_from_lock_to_lock_has_left_the_first() {
+        check(|| {
+            let (lock, other_lock) = (Arc::new(Biased::new(0)), Biased::new(0));
+            *lock.lock() += 1;
+            *other_lock.lock() += 1;
+            let other = {
+                let lock = lock.clone();
+                thread::spawn(move || *lock.lock() += 1)
+            };
+            *lock.lock() += 1;
+            *other_lock.lock() += 1;
+            *lock.lock() += 1;
+            other.join().unwrap();
+            assert_eq!((*lock.lock(), *other_lock.lock()), (4, 2));
         });
     }
 }
