@@ -2,10 +2,14 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::{guard::guard, handle};
+use super::{blocking::blocking, guard::guard, handle};
 use crate::{
     consts::ZMQ_IO_THREADS,
-    core::{context::Context, slot::Slot},
+    core::{
+        context::{Context, Terminating},
+        slot::Slot,
+        wait::Progress,
+    },
     error::Error,
     options::Value,
 };
@@ -18,20 +22,29 @@ pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
 
 /// Ends a context, once its sockets are closed and what they had to send is sent or given up.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_term(context_: *mut c_void) -> c_int {
-    guard(|| {
+pub unsafe extern "C-unwind" fn zmq_ctx_term(context_: *mut c_void) -> c_int {
+    // The context is over: its handle stands for nothing from now on.
+    let end = move |()| {
         // SAFETY: the caller promises a handle.
-        let slot = unsafe { handle::context_slot(context_) }?;
-        if slot.is_inherited() {
-            // Its threads don't exist here, and a thread that doesn't either may have any of its locks.
-            std::mem::forget(slot.take()?);
-            return Ok(0);
+        if let Ok(slot) = unsafe { handle::context_slot(context_) } {
+            drop(slot.take());
         }
-        let context = slot.lock()?.clone();
-        context.terminate()?;
-        drop(slot.take());
-        Ok(0)
-    })
+        0
+    };
+    blocking(
+        move || {
+            // SAFETY: as above.
+            let slot = unsafe { handle::context_slot(context_) }?;
+            if slot.is_inherited() {
+                // Its threads don't exist here, and a thread that doesn't either may have any of its locks.
+                std::mem::forget(slot.take()?);
+                return Ok(Progress::Done(0));
+            }
+            let context = slot.lock()?.clone();
+            Ok(context.terminate()?.map(end))
+        },
+        move |call: Box<Terminating>| Ok(call.wake()?.map(end)),
+    )
 }
 
 /// Makes what blocks in a context fail with ETERM.
@@ -83,14 +96,14 @@ pub unsafe extern "C" fn zmq_init(io_threads_: c_int) -> *mut c_void {
 
 /// Deprecated: zmq_ctx_term().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_term(context_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_term(context_: *mut c_void) -> c_int {
     // SAFETY: the caller promises the same.
     unsafe { zmq_ctx_term(context_) }
 }
 
 /// Deprecated: zmq_ctx_term().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_destroy(context_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_destroy(context_: *mut c_void) -> c_int {
     // SAFETY: the caller promises the same.
     unsafe { zmq_ctx_term(context_) }
 }

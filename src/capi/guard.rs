@@ -8,8 +8,10 @@ use std::{
 };
 
 use crate::{
+    core::wait::Attempt,
     error::{Error, Result, errno_at, keep_errno},
     message::drop_spent,
+    sync::shielded,
 };
 
 /// What a function of this return type returns when it fails.
@@ -53,13 +55,24 @@ impl<T> Failure for *mut T {
     const FAILURE: *mut T = ptr::null_mut();
 }
 
-/// Runs the body of a C function.
+/// What a first attempt has come to, if it has not failed for good.
+impl<T> Failure for Option<Attempt<T>> {
+    const FAILURE: Self = None;
+}
+
+/// Runs the body of a C function. The thread can't be cancelled meanwhile.
 ///
 /// An error becomes the failure value, and errno says which, whatever was called on the way. Success leaves errno as it
 /// was found: test_timers.cpp reads the errno of an earlier call after one that succeeds. A panic is a bug of this
 /// library, but not the end of the host: the call fails with `ENOTRECOVERABLE`.
 #[inline]
 pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
+    shielded(|| guard_shielded(body))
+}
+
+/// As [`guard`], for a body that [shields](shielded) by itself what the thread might be cancelled in.
+#[inline]
+pub fn guard_shielded<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
     outcome(keep_errno(|| {
         let result = caught(body);
         drop_spent();
@@ -67,8 +80,8 @@ pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
     }))
 }
 
-/// As [`guard`], where what may change errno [keeps](keep_errno) it by itself: those are the ways that a call which sends
-/// or receives takes rarely, and even the look at errno counts.
+/// As [`guard_shielded`], where what may change errno [keeps](keep_errno) it by itself: those are the ways that a call which
+/// sends or receives takes rarely, and even the look at errno counts.
 #[inline]
 pub fn guard_passage<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
     let result = caught(body);
@@ -98,14 +111,14 @@ fn outcome<T: Failure>(result: Result<T>) -> T {
 }
 
 #[cold]
-fn fail<T: Failure>(error: Error) -> T {
+pub(super) fn fail<T: Failure>(error: Error) -> T {
     // SAFETY: the calling thread's.
     unsafe { *errno_at() = error.0 };
     T::FAILURE
 }
 
 #[inline(always)]
-fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
         // Dropping the payload may panic again.
         mem::forget(payload);

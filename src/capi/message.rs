@@ -4,12 +4,10 @@ use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use super::{
     guard::{guard, guard_passage, guard_pure},
-    handle,
-    socket::{receive_in_full_swing, send_in_full_swing},
+    socket::{receive_in_full_swing, receive_part, send_in_full_swing, send_part},
 };
 use crate::{
-    consts::{ZMQ_DONTWAIT, ZMQ_MORE, ZMQ_SHARED, ZMQ_SNDMORE, ZMQ_SRCFD},
-    core::wait,
+    consts::{ZMQ_MORE, ZMQ_SHARED, ZMQ_SRCFD},
     error::{Error, Result},
     message::Message,
 };
@@ -105,7 +103,7 @@ pub unsafe extern "C" fn zmq_msg_init_data(
 
 /// Sends a message, and leaves an empty one; returns its size in bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_send(
+pub unsafe extern "C-unwind" fn zmq_msg_send(
     msg_: *mut zmq_msg_t,
     s_: *mut c_void,
     flags_: c_int,
@@ -125,19 +123,16 @@ pub unsafe extern "C" fn zmq_msg_send(
 /// As zmq_msg_send(), whatever it takes.
 #[inline(never)]
 unsafe fn send(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
-    guard_passage(|| {
-        // SAFETY: the caller's contract.
-        let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
-        let size = message.size();
-        let (more, dont_wait) = (flags_ & ZMQ_SNDMORE != 0, flags_ & ZMQ_DONTWAIT != 0);
-        wait::send(socket, more, dont_wait, message)?;
-        Ok(returned(size))
-    })
+    // SAFETY: the caller's contract.
+    unsafe {
+        let size = valid(msg_).map_or(0, |message| message.size());
+        send_part(s_, size, flags_, move || valid(msg_))
+    }
 }
 
 /// Receives a message in place of the one there; returns its size in bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_recv(
+pub unsafe extern "C-unwind" fn zmq_msg_recv(
     msg_: *mut zmq_msg_t,
     s_: *mut c_void,
     flags_: c_int,
@@ -157,12 +152,8 @@ pub unsafe extern "C" fn zmq_msg_recv(
 /// As zmq_msg_recv(), whatever it takes.
 #[inline(never)]
 unsafe fn receive(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
-    guard_passage(|| {
-        // SAFETY: the caller's contract.
-        let (socket, message) = unsafe { (handle::socket(s_)?, valid(msg_)?) };
-        let part = wait::receive(socket, flags_ & ZMQ_DONTWAIT != 0, message)?;
-        Ok(returned(part.size))
-    })
+    // SAFETY: the caller's contract.
+    unsafe { receive_part(s_, flags_, move || valid(msg_)) }
 }
 
 /// Frees what a message holds.

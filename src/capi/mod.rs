@@ -10,6 +10,7 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
 pub mod atomics;
+mod blocking;
 pub mod context;
 mod guard;
 mod handle;

@@ -1,17 +1,19 @@
 //! Polling: zmq_poll(3) and zmq_ppoll(3).
 
-use std::{
-    ffi::{c_int, c_long, c_short, c_void},
-    slice,
-};
+use std::ffi::{c_int, c_long, c_short, c_void};
 
 #[cfg(feature = "draft")]
 use libc::sigset_t;
 
-use super::{guard::guard, handle};
+#[cfg(feature = "draft")]
+use super::guard::guard;
+use super::{blocking::blocking, handle};
 use crate::{
-    core::poll::{Item, What, poll},
-    error::Error,
+    core::{
+        poll::{Item, Polling, What, look, poll},
+        wait::Progress,
+    },
+    error::{Error, Result},
 };
 
 /// A file descriptor.
@@ -32,42 +34,65 @@ pub struct zmq_pollitem_t {
 
 /// Waits for events, for some milliseconds at most, or for ever with -1; returns how many items have some.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poll(
+pub unsafe extern "C-unwind" fn zmq_poll(
     items_: *mut zmq_pollitem_t,
     nitems_: c_int,
     timeout_: c_long,
 ) -> c_int {
-    guard(|| {
-        if nitems_ < 0 {
-            return Err(Error::EINVAL);
-        }
-        if nitems_ > 0 && items_.is_null() {
-            return Err(Error::EFAULT);
-        }
-        let places: &mut [zmq_pollitem_t] = match nitems_ {
-            0 => &mut [],
+    // SAFETY: the caller's contract, here and below.
+    let report = move |items: &[Item]| unsafe { report(items_, items) };
+    blocking(
+        move || {
+            // SAFETY: as above.
+            let mut items = unsafe { items(items_, nitems_) }?;
+            // The first look is at what is there, without a system call for the sockets.
+            if look(&mut items, false)? {
+                return Ok(Progress::Done(report(&items)));
+            }
+            Ok(poll(items, timeout_)?.map(|items| report(&items)))
+        },
+        move |call: Box<Polling>| Ok(call.wake()?.map(|items| report(&items))),
+    )
+}
+
+/// What is to be waited for. EINVAL if the number is negative, EFAULT, ENOTSOCK, ENOMEM.
+///
+/// # Safety
+/// There are so many items.
+unsafe fn items(items: *mut zmq_pollitem_t, count: c_int) -> Result<Vec<Item>> {
+    let count = usize::try_from(count).map_err(|_| Error::EINVAL)?;
+    if count > 0 && items.is_null() {
+        return Err(Error::EFAULT);
+    }
+    let mut all = Vec::new();
+    all.try_reserve_exact(count).map_err(|_| Error::ENOMEM)?;
+    for i in 0..count {
+        // SAFETY: there are so many.
+        let place = unsafe { &*items.add(i) };
+        let what = match place.socket.is_null() {
+            true => What::Fd(place.fd),
             // SAFETY: the caller's contract.
-            _ => unsafe { slice::from_raw_parts_mut(items_, nitems_ as usize) },
+            false => What::Socket(unsafe { handle::socket(place.socket) }?),
         };
-        let mut items = Vec::with_capacity(places.len());
-        for place in places.iter() {
-            let what = match place.socket.is_null() {
-                true => What::Fd(place.fd),
-                // SAFETY: the caller's contract.
-                false => What::Socket(unsafe { handle::socket(place.socket) }?),
-            };
-            items.push(Item {
-                what,
-                events: place.events.into(),
-                ready: 0,
-            });
-        }
-        let ready = poll(&mut items, timeout_)?;
-        for (place, item) in places.iter_mut().zip(&items) {
-            place.revents = item.ready as c_short;
-        }
-        Ok(ready as c_int)
-    })
+        all.push(Item {
+            what,
+            events: place.events.into(),
+            ready: 0,
+        });
+    }
+    Ok(all)
+}
+
+/// Says what has come of the items, and of how many something has.
+///
+/// # Safety
+/// There are as many.
+unsafe fn report(places: *mut zmq_pollitem_t, items: &[Item]) -> c_int {
+    for (i, item) in items.iter().enumerate() {
+        // SAFETY: there are as many.
+        unsafe { (*places.add(i)).revents = item.ready as c_short };
+    }
+    items.iter().filter(|item| item.ready != 0).count() as c_int
 }
 
 /// As zmq_poll(), with another signal mask meanwhile.

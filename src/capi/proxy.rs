@@ -5,12 +5,15 @@ use std::{
     ptr::null_mut,
 };
 
-use super::{guard::guard, handle};
-use crate::{core::proxy, error::Error};
+use super::{blocking::blocking, handle};
+use crate::{
+    core::proxy::{Proxy, Proxying},
+    error::Error,
+};
 
 /// Forwards messages between two sockets, and copies them to a third unless it is null, until the context ends.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_proxy(
+pub unsafe extern "C-unwind" fn zmq_proxy(
     frontend_: *mut c_void,
     backend_: *mut c_void,
     capture_: *mut c_void,
@@ -21,29 +24,32 @@ pub unsafe extern "C" fn zmq_proxy(
 
 /// As zmq_proxy(), with a socket that takes the commands PAUSE, RESUME, TERMINATE and STATISTICS.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_proxy_steerable(
+pub unsafe extern "C-unwind" fn zmq_proxy_steerable(
     frontend_: *mut c_void,
     backend_: *mut c_void,
     capture_: *mut c_void,
     control_: *mut c_void,
 ) -> c_int {
-    guard(|| {
-        if frontend_.is_null() || backend_.is_null() {
-            return Err(Error::EFAULT);
-        }
-        // SAFETY: the caller's contract.
-        let socket = |handle: *mut c_void| unsafe { handle::socket(handle) };
-        let optional =
-            |handle: *mut c_void| (!handle.is_null()).then(|| socket(handle)).transpose();
-        let (capture, control) = (optional(capture_)?, optional(control_)?);
-        proxy::proxy(socket(frontend_)?, socket(backend_)?, capture, control)?;
-        Ok(0)
-    })
+    blocking(
+        move || {
+            if frontend_.is_null() || backend_.is_null() {
+                return Err(Error::EFAULT);
+            }
+            // SAFETY: the caller's contract.
+            let socket = |handle: *mut c_void| unsafe { handle::socket(handle) };
+            let optional =
+                |handle: *mut c_void| (!handle.is_null()).then(|| socket(handle)).transpose();
+            let (capture, control) = (optional(capture_)?, optional(control_)?);
+            let proxy = Proxy::new(socket(frontend_)?, socket(backend_)?, capture, control);
+            Ok(Box::new(proxy).run()?.map(|()| 0))
+        },
+        |call: Box<Proxying>| Ok(call.wake()?.map(|()| 0)),
+    )
 }
 
 /// Deprecated: zmq_proxy().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_device(
+pub unsafe extern "C-unwind" fn zmq_device(
     type_: c_int,
     frontend_: *mut c_void,
     backend_: *mut c_void,

@@ -9,28 +9,85 @@ use std::{
 use libc::iovec;
 
 use super::{
-    guard::{guard, guard_passage, guard_short},
+    blocking,
+    guard::{guard, guard_short},
     handle,
     message::{returned, zmq_msg_recv, zmq_msg_send, zmq_msg_t},
 };
 use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
-    core::{host, slot::Slot, wait},
+    core::{
+        host,
+        slot::Slot,
+        wait::{self, Receiving, Sending},
+    },
     error::{Error, Result},
-    message::{Incoming, Message, Outgoing},
+    message::{Incoming, Message, Outgoing, Received},
     options::{SocketType, Value},
 };
 
-/// Sends a part, as the flags say.
+/// Whether more parts follow, and whether not to wait, as the flags say.
 #[inline(always)]
-fn send(socket: *mut c_void, part: impl Outgoing, flags: c_int) -> Result<()> {
-    // SAFETY: the contract of all that call this.
-    let socket = unsafe { handle::socket(socket) }?;
-    wait::send(
-        socket,
-        flags & ZMQ_SNDMORE != 0,
-        flags & ZMQ_DONTWAIT != 0,
-        part,
+fn how(flags: c_int) -> (bool, bool) {
+    (flags & ZMQ_SNDMORE != 0, flags & ZMQ_DONTWAIT != 0)
+}
+
+/// Sends a part that `source` gives, each time anew: the size that is returned.
+///
+/// # Safety
+/// The socket is what the program takes for one.
+#[inline(always)]
+pub(super) unsafe fn send_part<P: Outgoing>(
+    socket: *mut c_void,
+    size: usize,
+    flags: c_int,
+    source: impl Fn() -> Result<P> + Copy,
+) -> c_int {
+    let (more, dont_wait) = how(flags);
+    let done = move |()| returned(size);
+    blocking::attempt(
+        || {
+            // SAFETY: by the contract of this function.
+            let socket = unsafe { handle::socket(socket) }?;
+            Ok(wait::send(socket, more, dont_wait, &mut source()?)?.map(done))
+        },
+        move |failed| {
+            // SAFETY: as above.
+            let socket = unsafe { handle::socket(socket) }?;
+            let mut part = source()?;
+            let sent = wait::send_on(socket, more, dont_wait, &mut part.source(), failed)?;
+            Ok(sent.map(done))
+        },
+        move |call: Box<Sending>| Ok(call.wake(&mut source()?.source())?.map(done)),
+    )
+}
+
+/// Receives a part to where `sink` says, each time anew: the size that is returned.
+///
+/// # Safety
+/// The socket is what the program takes for one.
+#[inline(always)]
+pub(super) unsafe fn receive_part<I: Incoming>(
+    socket: *mut c_void,
+    flags: c_int,
+    sink: impl Fn() -> Result<I> + Copy,
+) -> c_int {
+    let (_, dont_wait) = how(flags);
+    let done = |part: Received| returned(part.size);
+    blocking::attempt(
+        || {
+            // SAFETY: by the contract of this function.
+            let socket = unsafe { handle::socket(socket) }?;
+            Ok(wait::receive(socket, dont_wait, &mut sink()?)?.map(done))
+        },
+        move |failed| {
+            // SAFETY: as above.
+            let socket = unsafe { handle::socket(socket) }?;
+            let mut into = sink()?;
+            let received = wait::receive_on(socket, dont_wait, &mut into.sink(), failed)?;
+            Ok(received.map(done))
+        },
+        move |call: Box<Receiving>| Ok(call.wake(&mut sink()?.sink())?.map(done)),
     )
 }
 
@@ -195,7 +252,7 @@ pub unsafe extern "C" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -
 
 /// Sends a copy of some bytes as a message; returns their number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_send(
+pub unsafe extern "C-unwind" fn zmq_send(
     s_: *mut c_void,
     buf_: *const c_void,
     len_: usize,
@@ -216,12 +273,8 @@ pub unsafe extern "C" fn zmq_send(
 /// As zmq_send(), whatever it takes.
 #[inline(never)]
 unsafe fn send_bytes(s_: *mut c_void, buf_: *const c_void, len_: usize, flags_: c_int) -> c_int {
-    guard_passage(|| {
-        // SAFETY: the caller's contract.
-        let bytes = unsafe { handle::bytes(buf_, len_) }?;
-        send(s_, bytes, flags_)?;
-        Ok(returned(len_))
-    })
+    // SAFETY: the caller's contract.
+    unsafe { send_part(s_, len_, flags_, move || handle::bytes(buf_, len_)) }
 }
 
 /// Sends bytes that never change or go as a message; returns their number.
@@ -234,16 +287,22 @@ pub unsafe extern "C" fn zmq_send_const(
 ) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract: the bytes stay, and stay as they are.
-        let mut message =
-            unsafe { Message::foreign(buf_.cast_mut().cast(), len_, None, null_mut()) }?;
-        send(s_, &mut message, flags_)?;
+        let (socket, mut message) = unsafe {
+            let bytes = buf_.cast_mut().cast();
+            (
+                handle::socket(s_)?,
+                Message::foreign(bytes, len_, None, null_mut())?,
+            )
+        };
+        let (more, dont_wait) = how(flags_);
+        wait::send_shielded(socket, more, dont_wait, &mut &mut message)?;
         Ok(returned(len_))
     })
 }
 
 /// Receives a message, as far as it fits; returns its size in bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_recv(
+pub unsafe extern "C-unwind" fn zmq_recv(
     s_: *mut c_void,
     buf_: *mut c_void,
     len_: usize,
@@ -264,17 +323,13 @@ pub unsafe extern "C" fn zmq_recv(
 /// As zmq_recv(), whatever it takes.
 #[inline(never)]
 unsafe fn receive_bytes(s_: *mut c_void, buf_: *mut c_void, len_: usize, flags_: c_int) -> c_int {
-    guard_passage(|| {
-        // SAFETY: the caller's contract.
-        let (socket, buffer) = unsafe { (handle::socket(s_)?, handle::buffer(buf_, len_)?) };
-        let part = wait::receive(socket, flags_ & ZMQ_DONTWAIT != 0, buffer)?;
-        Ok(returned(part.size))
-    })
+    // SAFETY: the caller's contract.
+    unsafe { receive_part(s_, flags_, move || handle::buffer(buf_, len_)) }
 }
 
 /// Deprecated: zmq_msg_send().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_sendmsg(
+pub unsafe extern "C-unwind" fn zmq_sendmsg(
     s_: *mut c_void,
     msg_: *mut zmq_msg_t,
     flags_: c_int,
@@ -285,7 +340,7 @@ pub unsafe extern "C" fn zmq_sendmsg(
 
 /// Deprecated: zmq_msg_recv().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_recvmsg(
+pub unsafe extern "C-unwind" fn zmq_recvmsg(
     s_: *mut c_void,
     msg_: *mut zmq_msg_t,
     flags_: c_int,
@@ -304,7 +359,7 @@ pub unsafe extern "C" fn zmq_sendiov(
 ) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
-        unsafe { handle::socket(s_) }?;
+        let socket = unsafe { handle::socket(s_) }?;
         if count_ == 0 || iov_.is_null() {
             return Err(Error::EINVAL);
         }
@@ -315,8 +370,8 @@ pub unsafe extern "C" fn zmq_sendiov(
             // SAFETY: the caller's contract.
             let bytes = unsafe { handle::bytes(part.iov_base, part.iov_len) }?;
             let last = i + 1 == count_;
-            let flags = if last { flags_ & !ZMQ_SNDMORE } else { flags_ };
-            send(s_, bytes, flags)?;
+            let (more, dont_wait) = how(flags_);
+            wait::send_shielded(socket, more && !last, dont_wait, &mut { bytes })?;
             size = returned(bytes.len());
         }
         Ok(size)
@@ -343,7 +398,8 @@ pub unsafe extern "C" fn zmq_recviov(
         *count = 0;
         for part in parts {
             let mut message = Message::new();
-            let received = wait::receive(socket, flags_ & ZMQ_DONTWAIT != 0, &mut message)?;
+            let (_, dont_wait) = how(flags_);
+            let received = wait::receive_shielded(socket, dont_wait, &mut &mut message)?;
             // SAFETY: what is allocated has so many bytes; the caller frees it.
             unsafe {
                 let data = libc::malloc(received.size.max(1));

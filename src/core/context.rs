@@ -14,13 +14,14 @@ use super::{
     inproc::Names,
     slot::{Content, Free},
     socket::Socket,
+    wait::{Asleep, Progress, Waiter},
 };
 use crate::{
     error::{Error, Result},
     io::{Command, Io, Live, Lives, Reactor},
     memory,
     options::{ContextOptions, Options, SocketType, Value},
-    pipe::{Event, Inbox, Signal, poll},
+    pipe::{Event, Inbox, Signal},
     sync::Global,
 };
 
@@ -138,12 +139,14 @@ impl Context {
         if state.threads.is_none() {
             state.threads = Some(start_threads(&state.options)?);
         }
+        if self.over.get().is_none() {
+            // So that the context can end when no descriptor is left.
+            let _ = self.over.set(Signal::new()?);
+        }
+        let inbox = Inbox::with_signal()?;
         let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
-        let socket = Socket::new(
-            self.clone(),
-            number,
-            Options::new(socket_type, &state.options),
-        );
+        let options = Options::new(socket_type, &state.options);
+        let socket = Socket::new(self.clone(), number, options, inbox);
         state.sockets.insert(number, socket.inbox().clone());
         Ok(socket)
     }
@@ -151,7 +154,7 @@ impl Context {
     /// A socket of our own, that isn't counted and is told nothing of the context's end.
     pub fn inner_socket(self: &Arc<Self>, socket_type: SocketType) -> Socket {
         let options = Options::new(socket_type, &self.state().options);
-        Socket::new(self.clone(), 0, options)
+        Socket::new(self.clone(), 0, options, Inbox::default())
     }
 
     /// A socket was closed.
@@ -186,18 +189,26 @@ impl Context {
         }
     }
 
-    /// Ends the context: waits until all sockets are closed, and what they had to send is sent or
-    /// has had its time; zmq_ctx_term(3). EINTR if a signal came: then it is to be called again.
-    pub fn terminate(&self) -> Result<()> {
+    /// Ends the context, once all sockets are closed, and what they had to send is sent or has had its time; zmq_ctx_term(3).
+    pub fn terminate(self: Arc<Self>) -> Result<Progress<(), Terminating>> {
         self.shutdown();
         if self.is_inherited() {
-            return Ok(());
-        }
-        if self.over.get().is_none() {
-            let _ = self.over.set(Signal::new()?);
+            return Ok(Progress::Done(()));
         }
         if let Some(signal) = self.over.get() {
-            self.wait_until_over(signal)?;
+            // Any number of threads may wait for it: whoever clears it looks afterwards.
+            signal.clear();
+            if self.lives.any() {
+                let mut waiter = Waiter::new(None);
+                waiter.add_fd(signal.fd(), libc::POLLIN);
+                let call = Terminating {
+                    context: self,
+                    waiter,
+                };
+                return Ok(Progress::Asleep(Box::new(call)));
+            }
+            // And sets it again for the others if that was the last time.
+            signal.set();
         }
         let threads = self.state().threads.take();
         for (io, thread) in threads.into_iter().flatten() {
@@ -205,26 +216,27 @@ impl Context {
             let _ = thread.join();
         }
         memory::clear();
-        Ok(())
+        Ok(Progress::Done(()))
     }
+}
 
-    /// Waits until nothing keeps the context from ending. Any number of threads may, on the same
-    /// signal: whoever clears it looks afterwards, and sets it again for the others if that was the
-    /// last time. EINTR.
-    fn wait_until_over(&self, signal: &Signal) -> Result<()> {
-        loop {
-            signal.clear();
-            if !self.lives.any() {
-                signal.set();
-                return Ok(());
-            }
-            let fd = libc::pollfd {
-                fd: signal.fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            poll(&mut [fd], None)?;
-        }
+/// A call that waits for the end of a context.
+pub struct Terminating {
+    context: Arc<Context>,
+    waiter: Waiter,
+}
+
+impl Terminating {
+    /// Goes on. EINTR if a signal came: then it is to be called again.
+    pub fn wake(self) -> Result<Progress<(), Terminating>> {
+        self.waiter.wake()?;
+        self.context.terminate()
+    }
+}
+
+impl Asleep for Terminating {
+    fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
     }
 }
 
@@ -254,7 +266,10 @@ mod tests {
             let (tell, told) = mpsc::channel();
             for _ in 0..3 {
                 let (context, tell) = (context.clone(), tell.clone());
-                std::thread::spawn(move || tell.send(context.terminate()));
+                std::thread::spawn(move || {
+                    let ended = context.terminate();
+                    tell.send(ended.and_then(|ended| ended.finish(|call| call.wake())))
+                });
             }
             drop(live);
             for _ in 0..3 {

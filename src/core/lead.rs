@@ -10,7 +10,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{error::keep_errno, pipe::PROGRESS_MIN, sync::Backoff};
+use crate::{
+    error::keep_errno,
+    pipe::PROGRESS_MIN,
+    sync::{Backoff, shielded},
+};
 
 /// Bodies up to this size count (bytes), from [`PROGRESS_MIN`] on: of shorter ones, which share their memory, a thousand are
 /// not much; longer ones don't stay in the caches anyway.
@@ -36,7 +40,7 @@ pub fn counts(size: usize) -> bool {
 /// Lets the connections catch up.
 #[cold]
 pub fn nap() {
-    keep_errno(|| std::thread::sleep(NAP));
+    keep_errno(|| shielded(|| std::thread::sleep(NAP)));
 }
 
 /// One socket's lead.

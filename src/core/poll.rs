@@ -1,4 +1,5 @@
-//! Waiting for several sockets and descriptors together: zmq_poll(3).
+//! Waiting for several sockets and descriptors together: zmq_poll(3). As a call that waits for one, this sleeps nowhere; it
+//! returns what it has come to.
 
 use std::{
     ffi::{c_int, c_short},
@@ -6,11 +7,12 @@ use std::{
     time::Instant,
 };
 
-use super::wait::{self, Handle, Loans, Waiter};
+use super::wait::{self, Asleep, Handle, Loans, Progress, Waiter};
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
-    error::Result,
+    error::{Error, Result},
     pipe,
+    sync::shielded,
 };
 
 /// With more sockets than this their connections are left to the I/O threads.
@@ -68,35 +70,73 @@ fn from_system(events: c_short) -> c_int {
     }
 }
 
-/// Waits until something is ready, and returns how many items are. ETERM, ENOTSOCK, EINTR.
-pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
-    // The first look is at what is there, without a system call for the sockets.
-    let ready = look(items, false)?;
-    if ready > 0 {
-        return Ok(ready);
+/// Waits until something is ready, or so many milliseconds (negative: forever) have passed, and returns the items, with what
+/// has come of each. ETERM, ENOTSOCK, EINTR, ENOMEM.
+///
+/// To be called when a [`look`] without driving the sockets has found nothing.
+pub fn poll(mut items: Vec<Item>, timeout: i64) -> Result<Progress<Vec<Item>, Polling>> {
+    if timeout == 0 {
+        look(&mut items, true)?;
+        return Ok(Progress::Done(items));
     }
     let (began, deadline) = (Instant::now(), wait::deadline(timeout));
-    let mut loans = match timeout {
-        0 => Loans::default(),
-        _ => borrow(items)?,
-    };
+    let loans = borrow(&items)?;
+    go_on(items, began, deadline, loans)
+}
+
+fn go_on(
+    mut items: Vec<Item>,
+    began: Instant,
+    deadline: Option<Instant>,
+    mut loans: Loans,
+) -> Result<Progress<Vec<Item>, Polling>> {
     loop {
-        let ready = look(items, true)?;
-        if ready > 0 || timeout == 0 || deadline.is_some_and(|deadline| deadline <= Instant::now())
-        {
-            if timeout != 0 {
-                learn(items, began);
-            }
-            return Ok(ready);
+        let is_over = |deadline: Instant| deadline <= Instant::now();
+        if look(&mut items, true)? || deadline.is_some_and(is_over) {
+            learn(&items, began);
+            return Ok(Progress::Done(items));
         }
-        if goes_on(items, began) {
+        if goes_on(&items, began) {
             continue;
         }
         if loans.are_used() {
             // The old ones are given back when the new ones are there.
-            loans = borrow(items)?;
+            loans = borrow(&items)?;
         }
-        sleep(items, &mut loans, deadline)?;
+        let mut waiter = Waiter::new(deadline);
+        if add_all(&mut waiter, &items)? {
+            if waiter.is_to_sleep(loans) {
+                return Ok(Progress::Asleep(Box::new(Polling {
+                    items,
+                    began,
+                    deadline,
+                    waiter,
+                })));
+            }
+            loans = waiter.wake()?;
+        }
+    }
+}
+
+/// A call that waits for its items.
+pub struct Polling {
+    items: Vec<Item>,
+    began: Instant,
+    deadline: Option<Instant>,
+    waiter: Waiter,
+}
+
+impl Polling {
+    /// Goes on.
+    pub fn wake(self) -> Result<Progress<Vec<Item>, Polling>> {
+        let loans = self.waiter.wake()?;
+        go_on(self.items, self.began, self.deadline, loans)
+    }
+}
+
+impl Asleep for Polling {
+    fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
     }
 }
 
@@ -104,8 +144,11 @@ pub fn poll(items: &mut [Item], timeout: i64) -> Result<usize> {
 fn borrow(items: &[Item]) -> Result<Loans> {
     let mut loans = Loans::default();
     if items.iter().filter_map(Item::socket).count() <= LOANS_MAX {
-        for handle in items.iter().filter_map(Item::socket) {
-            loans.add(&*handle.lock()?, true);
+        let wanted = ZMQ_POLLIN | ZMQ_POLLOUT;
+        for item in items.iter().filter(|item| item.events & wanted != 0) {
+            if let What::Socket(handle) = item.what {
+                loans.add(&*handle.lock()?, true);
+            }
         }
     }
     Ok(loans)
@@ -131,8 +174,8 @@ fn learn(items: &[Item], began: Instant) {
     }
 }
 
-/// Looks at all items. `drive`: the sockets' connections are moved along before.
-fn look(items: &mut [Item], drive: bool) -> Result<usize> {
+/// Looks at all items: whether one is ready. `drive`: the sockets' connections are moved along before.
+pub fn look(items: &mut [Item], drive: bool) -> Result<bool> {
     // First the descriptors: looking after a socket clears its ZMQ_FD, which may be one of them.
     look_at_descriptors(items)?;
     for item in items.iter_mut() {
@@ -147,11 +190,14 @@ fn look(items: &mut [Item], drive: bool) -> Result<usize> {
             item.ready = ready & item.events;
         }
     }
-    Ok(items.iter().filter(|item| item.ready != 0).count())
+    Ok(items.iter().any(|item| item.ready != 0))
 }
 
 fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
+    let is_descriptor = |item: &&Item| matches!(item.what, What::Fd(_));
     let mut fds: Vec<libc::pollfd> = Vec::new();
+    fds.try_reserve_exact(items.iter().filter(is_descriptor).count())
+        .map_err(|_| Error::ENOMEM)?;
     for item in items.iter() {
         if let What::Fd(fd) = item.what {
             fds.push(libc::pollfd {
@@ -164,7 +210,7 @@ fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
     if fds.is_empty() {
         return Ok(());
     }
-    pipe::poll(&mut fds, Some(Instant::now()))?;
+    shielded(|| pipe::poll(&mut fds, Some(Instant::now())))?;
     let descriptors = items
         .iter_mut()
         .filter(|item| matches!(item.what, What::Fd(_)));
@@ -174,17 +220,17 @@ fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
     Ok(())
 }
 
-/// Sleeps until something may have happened to one of the items.
-fn sleep(items: &[Item], loans: &mut Loans, deadline: Option<Instant>) -> Result<()> {
-    let mut waiter = Waiter::new()?;
+/// Has the waiter wait for all items. False if one has something already.
+fn add_all(waiter: &mut Waiter, items: &[Item]) -> Result<bool> {
+    waiter.reserve(items.len())?;
     for item in items {
         match item.what {
             What::Fd(fd) => waiter.add_fd(fd, to_system(item.events)),
-            What::Socket(handle) if item.events != 0 && !waiter.add(&*handle.lock()?) => {
-                return Ok(());
+            What::Socket(handle) if item.events != 0 && !waiter.add(&*handle.lock()?)? => {
+                return Ok(false);
             }
             What::Socket(_) => {}
         }
     }
-    waiter.sleep(loans, deadline)
+    Ok(true)
 }

@@ -1,8 +1,10 @@
 //! Forwarding between two sockets: zmq_proxy(3), zmq_proxy_steerable(3).
 
+use std::ffi::c_int;
+
 use super::{
-    poll::{Item, What, poll},
-    wait::{self, Handle},
+    poll::{Item, Polling, What, look, poll},
+    wait::{self, Asleep, Handle, Progress, Waiter},
 };
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT},
@@ -21,94 +23,165 @@ struct Side {
     sent: [u64; 2],
 }
 
-/// Forwards in both directions, and copies all to `capture`, until the context ends (ETERM), a
-/// socket fails, or `control` says TERMINATE.
-pub fn proxy(
+/// Forwarding in both directions, with a copy of all to a capture socket, until the context ends (ETERM), a
+/// socket fails, or the control socket says TERMINATE.
+pub struct Proxy {
     front: Handle,
     back: Handle,
     capture: Option<Handle>,
     control: Option<Handle>,
-) -> Result<()> {
-    let same = std::ptr::eq(front, back);
-    let item = |handle, events| Item {
+    front_side: Side,
+    back_side: Side,
+    paused: bool,
+    /// What the two sides are waited for next.
+    events: [c_int; 2],
+}
+
+/// Nothing but the end of its context.
+const NOTHING: c_int = ZMQ_POLLERR;
+
+fn item(handle: Handle, events: c_int) -> Item {
+    Item {
         what: What::Socket(handle),
         events,
         ready: 0,
-    };
-    let mut wanted = vec![item(front, ZMQ_POLLIN), item(back, ZMQ_POLLIN)];
-    wanted.extend(control.map(|control| item(control, ZMQ_POLLIN)));
-    let both = ZMQ_POLLIN | ZMQ_POLLOUT;
-    let mut there = [item(front, both), item(back, both)];
-    let (mut front_side, mut back_side) = (Side::default(), Side::default());
-    let mut paused = false;
-    loop {
-        poll(&mut wanted, -1)?;
-        if let Some(control) = control
-            && wanted[2].ready != 0
+    }
+}
+
+impl Proxy {
+    /// Between these.
+    pub fn new(
+        front: Handle,
+        back: Handle,
+        capture: Option<Handle>,
+        control: Option<Handle>,
+    ) -> Proxy {
+        Proxy {
+            front,
+            back,
+            capture,
+            control,
+            front_side: Side::default(),
+            back_side: Side::default(),
+            paused: false,
+            events: [ZMQ_POLLIN; 2],
+        }
+    }
+
+    /// Goes on until there is nothing to be done.
+    pub fn run(mut self: Box<Self>) -> Result<Progress<(), Proxying>> {
+        loop {
+            let mut items = self.wanted();
+            if !look(&mut items, false)? {
+                match poll(items, -1)? {
+                    Progress::Done(ready) => items = ready,
+                    Progress::Asleep(polling) => {
+                        let proxy = self;
+                        return Ok(Progress::Asleep(Box::new(Proxying { proxy, polling })));
+                    }
+                }
+            }
+            if self.forward(&items)? {
+                return Ok(Progress::Done(()));
+            }
+        }
+    }
+
+    fn wanted(&self) -> Vec<Item> {
+        let events = match self.paused {
+            true => [NOTHING; 2],
+            false => self.events,
+        };
+        let mut items = vec![item(self.front, events[0]), item(self.back, events[1])];
+        items.extend(self.control.map(|control| item(control, ZMQ_POLLIN)));
+        items
+    }
+
+    /// Does what there is to be done when these are ready. Whether it is over.
+    fn forward(&mut self, ready: &[Item]) -> Result<bool> {
+        if let (Some(control), Some(item)) = (self.control, ready.get(2))
+            && item.ready != 0
         {
-            match handle_control(control, &front_side, &back_side)? {
-                Some(Control::Pause) => paused = true,
-                Some(Control::Resume) => paused = false,
-                Some(Control::Terminate) => return Ok(()),
+            match handle_control(control, &self.front_side, &self.back_side)? {
+                Some(Control::Pause) => self.paused = true,
+                Some(Control::Resume) => self.paused = false,
+                Some(Control::Terminate) => return Ok(true),
                 None => {}
             }
         }
-        // Nothing but the end of its context.
-        let nothing = ZMQ_POLLERR;
-        if paused {
-            wanted[..2]
-                .iter_mut()
-                .for_each(|item| item.events = nothing);
-            continue;
+        if self.paused {
+            return Ok(false);
         }
-        poll(&mut there, 0)?;
+        let same = std::ptr::eq(self.front, self.back);
+        let both = ZMQ_POLLIN | ZMQ_POLLOUT;
+        let mut there = [item(self.front, both), item(self.back, both)];
+        look(&mut there, true)?;
         let [front_ready, back_ready] = [0, 1].map(|i| there[i].ready);
         let (request, reply) = (front_ready & ZMQ_POLLIN != 0, back_ready & ZMQ_POLLIN != 0);
         let front_full = !same && front_ready & ZMQ_POLLOUT == 0;
         let back_full = !same && back_ready & ZMQ_POLLOUT == 0;
+        let capture = self.capture;
         if request && !back_full {
-            forward(
-                front,
-                back,
-                capture,
-                &mut front_side.received,
-                &mut back_side.sent,
-            )?;
+            let counts = (&mut self.front_side.received, &mut self.back_side.sent);
+            forward(self.front, self.back, capture, counts)?;
         }
         if !same && reply && !front_full {
-            forward(
-                back,
-                front,
-                capture,
-                &mut back_side.received,
-                &mut front_side.sent,
-            )?;
+            let counts = (&mut self.back_side.received, &mut self.front_side.sent);
+            forward(self.back, self.front, capture, counts)?;
         }
         // Messages for a side that is full wait until it isn't.
         let events = |input_waits, output_awaited| {
-            let input = if input_waits { nothing } else { ZMQ_POLLIN };
+            let input = if input_waits { NOTHING } else { ZMQ_POLLIN };
             let output = if output_awaited { ZMQ_POLLOUT } else { 0 };
             input | output
         };
         let (request_waits, reply_waits) = (request && back_full, reply && front_full);
-        wanted[0].events = events(request_waits, reply_waits);
-        wanted[1].events = events(reply_waits, request_waits);
+        self.events = [
+            events(request_waits, reply_waits),
+            events(reply_waits, request_waits),
+        ];
+        Ok(false)
     }
 }
+
+/// A proxy that waits for something to be done.
+pub struct Proxying {
+    proxy: Box<Proxy>,
+    polling: Box<Polling>,
+}
+
+impl Proxying {
+    /// Goes on.
+    pub fn wake(self) -> Result<Progress<(), Proxying>> {
+        let mut proxy = self.proxy;
+        match self.polling.wake()? {
+            Progress::Done(ready) => match proxy.forward(&ready)? {
+                true => Ok(Progress::Done(())),
+                false => proxy.run(),
+            },
+            Progress::Asleep(polling) => {
+                Ok(Progress::Asleep(Box::new(Proxying { proxy, polling })))
+            }
+        }
+    }
+}
+
+impl Asleep for Proxying {
+    fn waiter(&mut self) -> &mut Waiter {
+        self.polling.waiter()
+    }
+}
+
+/// Counts of parts and bytes that are received, and that are sent.
+type Counts<'a> = (&'a mut [u64; 2], &'a mut [u64; 2]);
 
 /// Forwards what is there and what there is room for, up to a burst, which then goes out together.
 ///
 /// What has been received can't be put back if a signal ends the wait to send it, so that a message is received only if
 /// it need not wait.
-fn forward(
-    from: Handle,
-    to: Handle,
-    capture: Option<Handle>,
-    received: &mut [u64; 2],
-    sent: &mut [u64; 2],
-) -> Result<()> {
+fn forward(from: Handle, to: Handle, capture: Option<Handle>, counts: Counts) -> Result<()> {
     to.lock()?.cork();
-    let result = forward_burst(from, to, capture, received, sent);
+    let result = forward_burst(from, to, capture, counts);
     if let Ok(mut to) = to.lock() {
         to.uncork();
     }
@@ -120,8 +193,7 @@ fn forward_burst(
     from: Handle,
     to: Handle,
     capture: Option<Handle>,
-    received: &mut [u64; 2],
-    sent: &mut [u64; 2],
+    (received, sent): Counts,
 ) -> Result<()> {
     let mut message = Message::new();
     for i in 0..BURST {
@@ -135,12 +207,12 @@ fn forward_burst(
             };
             count(received, part.size);
             if let Some(capture) = capture {
-                wait::send(capture, part.more, false, &mut message.duplicate())?;
+                wait::send_shielded(capture, part.more, false, &mut &mut message.duplicate())?;
             }
             // What is copied in any case leaves the message's memory to the next one.
             match part.size < SHARED_MIN && !message.is_shared() && !message.is_foreign() {
-                true => wait::send(to, part.more, false, message.bytes())?,
-                false => wait::send(to, part.more, false, &mut message)?,
+                true => wait::send_shielded(to, part.more, false, &mut message.bytes())?,
+                false => wait::send_shielded(to, part.more, false, &mut &mut message)?,
             }
             count(sent, part.size);
             if !part.more {
@@ -162,26 +234,24 @@ enum Control {
     Terminate,
 }
 
-/// Takes a command and answers it.
-///
-/// As 4.3.5 does, and not as its manual says: RESUME pauses, and PAUSE goes on.
+/// Takes a command and answers it: as zmq_proxy_steerable(3) says, while 4.3.5 takes PAUSE for RESUME and the other way round.
 fn handle_control(control: Handle, front: &Side, back: &Side) -> Result<Option<Control>> {
     let mut message = Message::new();
-    wait::receive(control, true, &mut message)?;
+    wait::receive_shielded(control, true, &mut &mut message)?;
     let command = match message.bytes() {
         b"STATISTICS" => {
             let figures = [front.received, front.sent, back.received, back.sent].concat();
             for (i, figure) in figures.iter().enumerate() {
                 let more = i + 1 < figures.len();
-                wait::send(control, more, false, figure.to_ne_bytes().as_slice())?;
+                wait::send_shielded(control, more, false, &mut figure.to_ne_bytes().as_slice())?;
             }
             return Ok(None);
         }
-        bytes if bytes.len() == 5 => Some(Control::Resume),
-        b"RESUME" => Some(Control::Pause),
+        b"PAUSE" => Some(Control::Pause),
+        b"RESUME" => Some(Control::Resume),
         b"TERMINATE" => Some(Control::Terminate),
         _ => None,
     };
-    wait::send(control, false, false, b"".as_slice())?;
+    wait::send_shielded(control, false, false, &mut b"".as_slice())?;
     Ok(command)
 }

@@ -31,7 +31,7 @@ use crate::{
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
     pipe::{End, Event, Far, Haste, Inbox, PipeId},
-    sync::Global,
+    sync::{Global, shielded},
 };
 
 /// With more pipes than this, what is written goes through the I/O threads, which batch, rather
@@ -92,7 +92,12 @@ impl Content for Box<Socket> {
 }
 
 impl Socket {
-    pub(super) fn new(context: Arc<Context>, number: u64, options: Options) -> Socket {
+    pub(super) fn new(
+        context: Arc<Context>,
+        number: u64,
+        options: Options,
+        inbox: Inbox,
+    ) -> Socket {
         let live = context.live();
         let mut pattern = pattern(options.socket_type);
         pattern.configure(&pattern_options(&options));
@@ -102,7 +107,7 @@ impl Socket {
             pattern,
             options: Arc::new(options),
             pipes: Pipes::default(),
-            inbox: Arc::default(),
+            inbox: Arc::new(inbox),
             monitor: Arc::default(),
             links: Vec::new(),
             left: Vec::new(),
@@ -156,7 +161,7 @@ impl Socket {
     #[inline]
     pub fn process(&mut self) -> Result<()> {
         if self.inbox.is_pending() {
-            self.process_events();
+            shielded(|| self.process_events());
         }
         self.check()
     }
@@ -282,7 +287,7 @@ impl Socket {
     #[inline(always)]
     fn detach_ended(&mut self) {
         if self.pipes.has_ended() {
-            self.detach_some();
+            shielded(|| self.detach_some());
         }
     }
 

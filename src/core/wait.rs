@@ -1,11 +1,14 @@
 //! Sending and receiving, and the waiting for it.
 //!
 //! A thread that would block first drives the socket's connections itself, if they are few, or lets
-//! others run who may: what it waits for may be there. Then it registers its parker in the socket's inbox, borrows the
+//! others run who may: what it waits for may be there. Then it registers a parker in the socket's inbox, borrows the
 //! connections' descriptors, leaves the socket to others, and sleeps on all of these together.
 //! Awake again, it gives the descriptors back, takes its turn, reads what has come, and tries
 //! again. Whatever can end the wait is either an event in the inbox, which unparks it, or input on
 //! a descriptor that it watches.
+//!
+//! Nothing here sleeps: a thread may be cancelled in its sleep, and may then hold nothing ([`crate::sync::cancel`]). A call
+//! that has to returns what it has come to, [`Progress::Asleep`], and goes on with that when the thread has slept.
 
 use std::{
     ffi::c_short,
@@ -22,11 +25,11 @@ use super::{
     spin::Spin,
 };
 use crate::{
-    error::{Error, Result, keep_errno},
+    error::{Error, Result},
     message::{Incoming, Outgoing, Received, Sink, Source, drop_spent},
     pattern::BROKEN,
-    pipe::{Far, Inbox, Parker},
-    sync::OwnerGuard,
+    pipe::{self, Far, Inbox, Parker},
+    sync::{OwnerGuard, shielded},
 };
 
 /// The slot of a socket.
@@ -38,6 +41,67 @@ pub type Turn = Locked<Box<Socket>>;
 /// How long the rest of a body is looked for without sleep. A signal, or another thread that wants the socket, waits so long.
 const REST_MAX: Duration = Duration::from_millis(10);
 
+/// What a first attempt has come to, which is all that most calls are.
+pub enum Attempt<T> {
+    /// It is done.
+    Done(T),
+    /// It could not be done in this way, or, with an error, not at once. Then there is a second way.
+    Undecided(Option<Error>),
+}
+
+impl<T> Attempt<T> {
+    /// With what is made of what it has come to.
+    pub fn map<U>(self, done: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Attempt::Done(value) => Attempt::Done(done(value)),
+            Attempt::Undecided(failed) => Attempt::Undecided(failed),
+        }
+    }
+}
+
+/// How far a call has come that may have to wait.
+pub enum Progress<T, C> {
+    /// It is done.
+    Done(T),
+    /// It goes on when the thread has [slept](Waiter::sleep).
+    Asleep(Box<C>),
+}
+
+impl<T, C> Progress<T, C> {
+    /// With what is made of what it has come to.
+    pub fn map<U>(self, done: impl FnOnce(T) -> U) -> Progress<U, C> {
+        match self {
+            Progress::Done(value) => Progress::Done(done(value)),
+            Progress::Asleep(call) => Progress::Asleep(call),
+        }
+    }
+}
+
+impl<T, C: Asleep> Progress<T, C> {
+    /// Goes on to the end, and sleeps here if need be: where the thread can't be cancelled.
+    pub(super) fn finish(
+        mut self,
+        mut wake: impl FnMut(Box<C>) -> Result<Progress<T, C>>,
+    ) -> Result<T> {
+        loop {
+            match self {
+                Progress::Done(value) => return Ok(value),
+                Progress::Asleep(mut call) => {
+                    drop_spent();
+                    call.waiter().sleep();
+                    self = wake(call)?;
+                }
+            }
+        }
+    }
+}
+
+/// A call that has to sleep.
+pub trait Asleep: 'static {
+    /// What the thread is to sleep on.
+    fn waiter(&mut self) -> &mut Waiter;
+}
+
 /// Until when to wait: milliseconds from now; negative: forever.
 pub fn deadline(timeout: i64) -> Option<Instant> {
     u64::try_from(timeout)
@@ -45,38 +109,44 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
         .and_then(|timeout| Instant::now().checked_add(Duration::from_millis(timeout)))
 }
 
-/// Sends a part: zmq_send(3) with its errors.
+/// Sends a part, if that is possible at once: zmq_send(3) with its errors. [`send_on`] is the second way.
 ///
 /// Most calls are those of the thread that always uses the socket, when nothing has happened to
 /// it and there is room; that much is done here, and all else where it is out of the way.
 #[inline(always)]
-pub fn send(handle: Handle, more: bool, dont_wait: bool, mut part: impl Outgoing) -> Result<()> {
-    let mut failed = DISTURBED;
-    if let Some(mut inside) = handle.lock_as_owner() {
-        if let Some(socket) = inside.content()
-            && socket.is_undisturbed()
-        {
-            if !more && part.may_be_copied() && socket.send_short(part.bytes()) {
-                inside.leave();
-                part.done();
-                return Ok(());
-            }
-            let size = part.bytes().len();
-            match socket.send_by_pattern(more, &mut part.source()) {
-                Ok(()) => {
-                    let ahead = lead::counts(size) && !dont_wait && socket.is_ahead(more, size);
-                    inside.leave();
-                    if ahead {
-                        lead::nap();
-                    }
-                    return Ok(());
-                }
-                Err(error) => failed = error,
-            }
+pub fn send(
+    handle: Handle,
+    more: bool,
+    dont_wait: bool,
+    part: &mut impl Outgoing,
+) -> Result<Attempt<()>> {
+    let Some(mut inside) = handle.lock_as_owner() else {
+        return Ok(Attempt::Undecided(None));
+    };
+    let mut failed = None;
+    if let Some(socket) = inside.content()
+        && socket.is_undisturbed()
+    {
+        if !more && part.may_be_copied() && socket.send_short(part.bytes()) {
+            inside.leave();
+            part.done();
+            return Ok(Attempt::Done(()));
         }
-        inside.leave();
+        let size = part.bytes().len();
+        match socket.send_by_pattern(more, &mut part.source()) {
+            Ok(()) => {
+                let ahead = lead::counts(size) && !dont_wait && socket.is_ahead(more, size);
+                inside.leave();
+                if ahead {
+                    lead::nap();
+                }
+                return Ok(Attempt::Done(()));
+            }
+            Err(error) => failed = Some(error),
+        }
     }
-    go_on_sending(handle, more, dont_wait, &mut part.source(), failed)
+    inside.leave();
+    Ok(Attempt::Undecided(failed))
 }
 
 /// Sends a part as [`send`] does, if that is a matter of writing it and nobody has to be told: its size. None if it isn't, and
@@ -111,7 +181,7 @@ pub fn send_in_full_swing(handle: Handle, part: &mut impl Outgoing) -> Option<us
 extern "C" fn settle(mut inside: OwnerGuard<'static, Option<Box<Socket>>>, size: usize) -> usize {
     let settled = catch_unwind(AssertUnwindSafe(move || {
         if let Some(socket) = inside.content() {
-            socket.settle();
+            shielded(|| socket.settle());
         }
         inside.leave();
     }));
@@ -120,38 +190,24 @@ extern "C" fn settle(mut inside: OwnerGuard<'static, Option<Box<Socket>>>, size:
     size
 }
 
-/// What a first attempt fails with that wasn't made.
-const DISTURBED: Error = Error(-2);
-
-/// Sends a part where a first attempt has failed, or could not be made.
-#[cold]
-fn go_on_sending(
+/// Sends a part where [`send`] has failed, or could not try.
+pub fn send_on(
     handle: Handle,
     more: bool,
     dont_wait: bool,
     part: &mut Source,
-    failed: Error,
-) -> Result<()> {
-    keep_errno(|| send_again(handle, more, dont_wait, part, failed))
-}
-
-fn send_again(
-    handle: Handle,
-    more: bool,
-    dont_wait: bool,
-    part: &mut Source,
-    failed: Error,
-) -> Result<()> {
+    failed: Option<Error>,
+) -> Result<Progress<(), Sending>> {
     let mut socket = handle.lock()?;
     let error = match failed {
-        DISTURBED => {
+        None => {
             socket.process()?;
             match socket.try_send(more, part) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Progress::Done(())),
                 Err(error) => error,
             }
         }
-        error => error,
+        Some(error) => error,
     };
     let timeout = match dont_wait {
         true => 0,
@@ -159,9 +215,28 @@ fn send_again(
     };
     match error {
         BROKEN if timeout == 0 => Err(Error::EAGAIN),
-        BROKEN => drop_part(part),
-        Error::EAGAIN if timeout != 0 => wait_to_send(socket, more, timeout, part),
+        BROKEN => drop_part(part).map(Progress::Done),
+        Error::EAGAIN if timeout != 0 => {
+            let wait = Wait::new(&socket, timeout.into());
+            wait_to_send(socket, more, wait, Loans::default(), part)
+        }
         error => Err(error),
+    }
+}
+
+/// Sends a part by either way, and waits here if need be, where the thread can't be cancelled.
+pub fn send_shielded(
+    handle: Handle,
+    more: bool,
+    dont_wait: bool,
+    part: &mut impl Outgoing,
+) -> Result<()> {
+    match send(handle, more, dont_wait, part)? {
+        Attempt::Done(()) => Ok(()),
+        Attempt::Undecided(failed) => shielded(|| {
+            let sent = send_on(handle, more, dont_wait, &mut part.source(), failed)?;
+            sent.finish(|call| call.wake(&mut part.source()))
+        }),
     }
 }
 
@@ -170,10 +245,14 @@ fn drop_part(part: &mut Source) -> Result<()> {
     part.take().map(drop)
 }
 
-fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -> Result<()> {
-    let (began, deadline) = (Instant::now(), deadline(timeout.into()));
-    let mut loans = Loans::default();
-    let mut is_over = false;
+fn wait_to_send(
+    mut socket: Turn,
+    more: bool,
+    wait: Wait,
+    mut loans: Loans,
+    part: &mut Source,
+) -> Result<Progress<(), Sending>> {
+    let mut is_over = loans.are_used() && wait.is_over();
     loop {
         // What fills the pipes goes out the sooner.
         socket.pipes().drive();
@@ -181,20 +260,74 @@ fn wait_to_send(mut socket: Turn, more: bool, timeout: i32, part: &mut Source) -
         match socket.try_send(more, part) {
             Err(Error::EAGAIN) if !is_over => {}
             result => {
-                socket.learn(began);
+                socket.learn(wait.began);
                 return match result {
                     Err(BROKEN) => drop_part(part),
                     result => result,
-                };
+                }
+                .map(Progress::Done);
             }
         }
         loans.renew(&socket, false);
-        if goes_on(&mut socket, began) {
+        if goes_on(&mut socket, wait.began) {
             continue;
         }
         loans.renew(&socket, true);
-        socket = Waiter::wait(socket, &mut loans, deadline)?;
-        is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let mut waiter = Waiter::new(wait.deadline);
+        if waiter.add(&socket)? {
+            if waiter.is_to_sleep(loans) {
+                return Ok(Progress::Asleep(Box::new(Sending { wait, more, waiter })));
+            }
+            loans = waiter.wake()?;
+        }
+        is_over = wait.is_over();
+    }
+}
+
+/// A call that waits until it can send.
+pub struct Sending {
+    wait: Wait,
+    more: bool,
+    waiter: Waiter,
+}
+
+impl Sending {
+    /// Goes on with the part that it was called with.
+    pub fn wake(self, part: &mut Source) -> Result<Progress<(), Sending>> {
+        let loans = self.waiter.wake();
+        let socket = self.wait.handle.relock(self.wait.generation)?;
+        wait_to_send(socket, self.more, self.wait, loans?, part)
+    }
+}
+
+impl Asleep for Sending {
+    fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
+    }
+}
+
+/// Who waits on one socket, since when and until when.
+struct Wait {
+    handle: Handle,
+    generation: u32,
+    began: Instant,
+    deadline: Option<Instant>,
+}
+
+impl Wait {
+    /// From now on, for so many milliseconds; negative: forever.
+    fn new(socket: &Turn, timeout: i64) -> Wait {
+        Wait {
+            handle: socket.slot(),
+            generation: socket.generation(),
+            began: Instant::now(),
+            deadline: deadline(timeout),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let deadline = self.deadline;
+        deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 }
 
@@ -225,29 +358,50 @@ pub fn receive_here(handle: Handle, mut into: impl Incoming) -> Result<Received>
     Ok(Received { size, more })
 }
 
-/// Receives a part: zmq_recv(3) with its errors. As [`send`], the common case apart.
+/// Receives a part, if there is one: zmq_recv(3) with its errors. As [`send`], the common case; [`receive_on`] is the second
+/// way.
 #[inline(always)]
-pub fn receive(handle: Handle, dont_wait: bool, mut into: impl Incoming) -> Result<Received> {
-    let mut failed = DISTURBED;
-    if let Some(mut inside) = handle.lock_as_owner() {
-        if let Some(socket) = inside.content()
-            && socket.is_undisturbed()
-        {
-            if let Some(size) = socket.recv_short(&mut into) {
-                inside.leave();
-                return Ok(Received { size, more: false });
-            }
-            match socket.recv_by_pattern(&mut into.sink(), !dont_wait) {
-                Ok(received) => {
-                    inside.leave();
-                    return Ok(received);
-                }
-                Err(error) => failed = error,
-            }
+pub fn receive(
+    handle: Handle,
+    dont_wait: bool,
+    into: &mut impl Incoming,
+) -> Result<Attempt<Received>> {
+    let Some(mut inside) = handle.lock_as_owner() else {
+        return Ok(Attempt::Undecided(None));
+    };
+    let mut failed = None;
+    if let Some(socket) = inside.content()
+        && socket.is_undisturbed()
+    {
+        if let Some(size) = socket.recv_short(into) {
+            inside.leave();
+            return Ok(Attempt::Done(Received { size, more: false }));
         }
-        inside.leave();
+        match socket.recv_by_pattern(&mut into.sink(), !dont_wait) {
+            Ok(received) => {
+                inside.leave();
+                return Ok(Attempt::Done(received));
+            }
+            Err(error) => failed = Some(error),
+        }
     }
-    go_on_receiving(handle, dont_wait, &mut into.sink(), failed)
+    inside.leave();
+    Ok(Attempt::Undecided(failed))
+}
+
+/// Receives a part by either way, and waits here if need be, where the thread can't be cancelled.
+pub fn receive_shielded(
+    handle: Handle,
+    dont_wait: bool,
+    into: &mut impl Incoming,
+) -> Result<Received> {
+    match receive(handle, dont_wait, into)? {
+        Attempt::Done(received) => Ok(received),
+        Attempt::Undecided(failed) => shielded(|| {
+            let received = receive_on(handle, dont_wait, &mut into.sink(), failed)?;
+            received.finish(|call| call.wake(&mut into.sink()))
+        }),
+    }
 }
 
 /// Receives a part as [`receive`] does, if it is the only one of its message, and that is a matter of reading it, as
@@ -261,48 +415,39 @@ pub fn receive_in_full_swing(handle: Handle, into: &mut impl Incoming) -> Option
     received
 }
 
-/// Receives a part where a first attempt has failed, or could not be made.
-#[cold]
-fn go_on_receiving(
+/// Receives a part where [`receive`] has failed, or could not try.
+pub fn receive_on(
     handle: Handle,
     dont_wait: bool,
     sink: &mut Sink,
-    failed: Error,
-) -> Result<Received> {
-    keep_errno(|| receive_again(handle, dont_wait, sink, failed))
-}
-
-fn receive_again(
-    handle: Handle,
-    dont_wait: bool,
-    sink: &mut Sink,
-    failed: Error,
-) -> Result<Received> {
+    failed: Option<Error>,
+) -> Result<Progress<Received, Receiving>> {
     let mut socket = handle.lock()?;
-    let mut result = Err(failed);
-    if failed == DISTURBED {
-        socket.process()?;
-        result = socket.try_recv(sink, !dont_wait);
+    let result = match failed {
+        Some(error) => Err(error),
+        None => receive_now(&mut socket, sink, !dont_wait),
+    };
+    if result != Err(Error::EAGAIN) {
+        return result.map(Progress::Done);
     }
-    match result {
-        Err(Error::EAGAIN) => wait_to_receive(socket, dont_wait, sink),
-        result => result,
-    }
-}
-
-fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result<Received> {
     if dont_wait || socket.options().receive_timeout == 0 {
         socket.pipes().drive();
-        return receive_now(&mut socket, sink, false);
+        return receive_now(&mut socket, sink, false).map(Progress::Done);
     }
-    let (began, deadline) = (
-        Instant::now(),
-        deadline(socket.options().receive_timeout.into()),
-    );
-    let mut loans = Loans::default();
-    let mut is_over = false;
-    let mut has_read = false;
-    let mut rest = Rest::default();
+    let wait = Wait::new(&socket, socket.options().receive_timeout.into());
+    wait_to_receive(socket, wait, Rest::default(), Loans::default(), sink)
+}
+
+fn wait_to_receive(
+    mut socket: Turn,
+    wait: Wait,
+    mut rest: Rest,
+    mut loans: Loans,
+    sink: &mut Sink,
+) -> Result<Progress<Received, Receiving>> {
+    // As far as the descriptors had something when the sleep ended.
+    let mut has_read = loans.are_used();
+    let mut is_over = has_read && wait.is_over();
     loop {
         let mut result = Err(Error::EAGAIN);
         if std::mem::take(&mut has_read) {
@@ -314,27 +459,55 @@ fn wait_to_receive(mut socket: Turn, dont_wait: bool, sink: &mut Sink) -> Result
             result = receive_now(&mut socket, sink, !is_over);
         }
         if result == Err(Error::EAGAIN) && !is_over {
-            let late = began + REST_MAX;
-            let late = deadline.map_or(late, |deadline| late.min(deadline));
+            let late = wait.began + REST_MAX;
+            let late = wait.deadline.map_or(late, |deadline| late.min(deadline));
             if rest.comes_soon(missing, &mut socket.spin_for_rest) && Instant::now() < late {
                 continue;
             }
             // Only now: what has come already needs no loan.
             loans.renew(&socket, false);
-            if goes_on(&mut socket, began) {
+            if goes_on(&mut socket, wait.began) {
                 continue;
             }
             loans.renew(&socket, true);
             result = receive_now(&mut socket, sink, false);
         }
         if result != Err(Error::EAGAIN) || is_over {
-            socket.learn(began);
-            return result;
+            socket.learn(wait.began);
+            return result.map(Progress::Done);
         }
-        socket = Waiter::wait(socket, &mut loans, deadline)?;
-        is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        // As far as the descriptors had something when the sleep ended.
-        has_read = true;
+        let mut waiter = Waiter::new(wait.deadline);
+        if waiter.add(&socket)? {
+            if waiter.is_to_sleep(loans) {
+                let call = Receiving { wait, rest, waiter };
+                return Ok(Progress::Asleep(Box::new(call)));
+            }
+            loans = waiter.wake()?;
+            has_read = true;
+        }
+        is_over = wait.is_over();
+    }
+}
+
+/// A call that waits until it can receive.
+pub struct Receiving {
+    wait: Wait,
+    rest: Rest,
+    waiter: Waiter,
+}
+
+impl Receiving {
+    /// Goes on, to receive to where it was called with.
+    pub fn wake(self, sink: &mut Sink) -> Result<Progress<Received, Receiving>> {
+        let loans = self.waiter.wake();
+        let socket = self.wait.handle.relock(self.wait.generation)?;
+        wait_to_receive(socket, self.wait, self.rest, loans?, sink)
+    }
+}
+
+impl Asleep for Receiving {
+    fn waiter(&mut self) -> &mut Waiter {
+        &mut self.waiter
     }
 }
 
@@ -414,34 +587,59 @@ impl Drop for Loans {
 
 /// What a thread sleeps on: events in some inboxes, and input on some descriptors.
 pub struct Waiter {
-    parker: Arc<Parker>,
+    deadline: Option<Instant>,
+    /// What wakes the thread, and whose that is: the first one's of the inboxes.
+    parker: Option<(Arc<Parker>, Arc<Inbox>)>,
     inboxes: Vec<Arc<Inbox>>,
-    /// Our own, the program's, and the borrowed ones.
+    /// The parker's, the program's, and the borrowed ones.
     fds: Vec<libc::pollfd>,
+    /// Where the borrowed ones begin.
+    borrowed: usize,
+    loans: Loans,
+    /// How the sleep has ended.
+    slept: Result<()>,
 }
 
 impl Waiter {
-    /// Waits for nothing yet. EMFILE and the like if the thread can't be put to sleep.
-    pub fn new() -> Result<Waiter> {
-        let parker = Parker::current()?;
-        parker.reset();
+    /// Waits for nothing yet but the deadline.
+    pub fn new(deadline: Option<Instant>) -> Waiter {
         let mut waiter = Waiter {
-            parker,
+            deadline,
+            parker: None,
             inboxes: Vec::new(),
             fds: Vec::new(),
+            borrowed: 0,
+            loans: Loans::default(),
+            slept: Ok(()),
         };
-        waiter.add_fd(-1, 0);
-        Ok(waiter)
+        waiter.add_fd(-1, libc::POLLIN);
+        waiter
     }
 
-    /// Waits for events of a socket, too. False if it has some already.
-    #[must_use]
-    pub fn add(&mut self, socket: &Socket) -> bool {
-        if !socket.inbox().register(&self.parker) {
-            return false;
+    /// Waits for events of a socket, too. False if it has some already. EMFILE and the like if the thread can't be put to
+    /// sleep, because another one sleeps on the socket.
+    pub fn add(&mut self, socket: &Socket) -> Result<bool> {
+        let inbox = socket.inbox();
+        let parker = match &self.parker {
+            Some((parker, _)) => parker,
+            None => {
+                let parker = inbox.parker()?;
+                self.fds[0].fd = parker.signal().fd();
+                &self.parker.insert((parker, inbox.clone())).0
+            }
+        };
+        if !inbox.register(parker) {
+            return Ok(false);
         }
-        self.inboxes.push(socket.inbox().clone());
-        true
+        self.inboxes.push(inbox.clone());
+        Ok(true)
+    }
+
+    /// Makes room for so many sockets and descriptors. ENOMEM.
+    pub fn reserve(&mut self, items: usize) -> Result<()> {
+        let reserved = self.fds.try_reserve(items);
+        let reserved = reserved.and_then(|()| self.inboxes.try_reserve(items));
+        reserved.map_err(|_| Error::ENOMEM)
     }
 
     /// Waits for a descriptor, too.
@@ -453,45 +651,51 @@ impl Waiter {
         });
     }
 
-    /// Sleeps, on borrowed descriptors, too, and reads from those that have something then.
-    /// EINTR if a signal came. Returns for no reason, too.
-    pub fn sleep(&mut self, loans: &mut Loans, deadline: Option<Instant>) -> Result<()> {
-        let borrowed = self.fds.len();
-        loans.used = true;
-        loans
-            .lent
-            .iter()
-            .for_each(|(_, fd)| self.add_fd(*fd, libc::POLLIN));
-        let slept = self.parker.park(&mut self.fds, deadline);
+    /// Waits on borrowed descriptors, too. False if the thread isn't to sleep, because it was woken meanwhile.
+    #[must_use]
+    pub fn is_to_sleep(&mut self, loans: Loans) -> bool {
+        self.borrowed = self.fds.len();
+        self.loans = loans;
+        self.loans.used = true;
+        for i in 0..self.loans.lent.len() {
+            self.add_fd(self.loans.lent[i].1, libc::POLLIN);
+        }
+        let parker = self.parker.as_ref();
+        parker.is_none_or(|(parker, _)| parker.park())
+    }
+
+    /// Sleeps. Returns for no reason, too.
+    ///
+    /// The thread may be cancelled here. It has no lock, and there is nothing in this function to be dropped: what is to be
+    /// undone, this waiter, is its owner's.
+    pub fn sleep(&mut self) {
+        self.slept = pipe::poll(&mut self.fds, self.deadline).map(|_| ());
+    }
+
+    /// Reads from those descriptors that have something, and gives the borrowed ones back with the next ones. EINTR if the
+    /// sleep was ended by a signal.
+    pub fn wake(mut self) -> Result<Loans> {
         // What is read now need not wake this thread any more.
         self.unregister();
-        for ((far, _), fd) in loans.lent.iter().zip(&self.fds[borrowed..]) {
+        for ((far, _), fd) in self.loans.lent.iter().zip(&self.fds[self.borrowed..]) {
             if fd.revents != 0 {
                 far.drive();
             }
         }
-        slept
+        self.slept?;
+        Ok(std::mem::take(&mut self.loans))
     }
 
     fn unregister(&mut self) {
-        self.inboxes
-            .drain(..)
-            .for_each(|inbox| inbox.unregister(&self.parker));
-    }
-
-    /// Waits until something may have happened to the socket, which others can use meanwhile.
-    /// ENOTSOCK if it is closed, EINTR if a signal came.
-    fn wait(socket: Turn, loans: &mut Loans, deadline: Option<Instant>) -> Result<Turn> {
-        let mut waiter = Waiter::new()?;
-        if !waiter.add(&socket) {
-            return Ok(socket);
+        let Some((parker, owner)) = self.parker.take() else {
+            return;
+        };
+        parker.reset();
+        for inbox in self.inboxes.drain(..) {
+            inbox.unregister(&parker);
         }
-        let (handle, generation) = (socket.slot(), socket.generation());
-        drop(socket);
-        drop_spent();
-        let slept = waiter.sleep(loans, deadline);
-        let socket = handle.relock(generation)?;
-        slept.map(|()| socket)
+        // Not by the parker's state: who has set that may come to the signal only now.
+        owner.return_parker(parker, self.fds[0].revents != 0);
     }
 }
 

@@ -1,8 +1,12 @@
-//! The few system calls that move bytes, on descriptors that don't block.
+//! The few system calls that move bytes, on descriptors that don't block. Called with locks held, so that no thread may be
+//! cancelled here.
 
 use std::{os::fd::RawFd, time::Duration};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::shielded,
+};
 
 /// How much of what was asked for was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +38,14 @@ pub unsafe fn send(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
     // SAFETY: promised for the pieces; the rest is local. MSG_NOSIGNAL: no SIGPIPE for the host.
     unsafe {
         if let [piece] = pieces {
-            return moved(libc::send(
-                fd,
-                piece.iov_base,
-                piece.iov_len,
-                libc::MSG_NOSIGNAL,
-            ));
+            return moved(shielded(|| {
+                libc::send(fd, piece.iov_base, piece.iov_len, libc::MSG_NOSIGNAL)
+            }));
         }
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = pieces.as_ptr().cast_mut();
         header.msg_iovlen = pieces.len() as _;
-        moved(libc::sendmsg(fd, &header, libc::MSG_NOSIGNAL))
+        moved(shielded(|| libc::sendmsg(fd, &header, libc::MSG_NOSIGNAL)))
     }
 }
 
@@ -66,9 +67,13 @@ pub unsafe fn receive(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
     // SAFETY: promised for the pieces.
     unsafe {
         if let [piece] = pieces {
-            return moved(libc::recv(fd, piece.iov_base, piece.iov_len, 0));
+            return moved(shielded(|| {
+                libc::recv(fd, piece.iov_base, piece.iov_len, 0)
+            }));
         }
-        moved(libc::readv(fd, pieces.as_ptr(), pieces.len() as _))
+        moved(shielded(|| {
+            libc::readv(fd, pieces.as_ptr(), pieces.len() as _)
+        }))
     }
 }
 

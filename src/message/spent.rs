@@ -13,6 +13,7 @@ use std::{
 };
 
 use super::content::Spent;
+use crate::sync::shielded;
 
 thread_local! {
     /// What this thread has left. `None` is nothing.
@@ -64,7 +65,9 @@ fn drop_some() {
     while let Some(bodies) = LEFT.take() {
         THREADS.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: `keep` has leaked this box, and `LEFT` had the only reference to it.
-        drop(unsafe { Box::from_raw(bodies) });
+        let bodies = unsafe { Box::from_raw(bodies) };
+        // The program's functions are called, in which the thread might be cancelled else.
+        shielded(|| drop(bodies));
     }
 }
 

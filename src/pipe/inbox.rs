@@ -3,6 +3,9 @@
 //! Anybody may push, from any thread; whoever holds the socket takes. A thread that waits on the
 //! socket registers its parker under the same lock under which events are pushed, and does so
 //! only if there are none: so it has either seen an event or is unparked for it.
+//!
+//! A socket's signal is made with it. As a rule it is what the thread wakes by that waits on the socket, or what `ZMQ_FD`
+//! stands for. If there are both, the thread gets another one, or where there is no descriptor for that, they share it.
 
 use std::{
     sync::{
@@ -13,7 +16,7 @@ use std::{
 };
 
 use super::{End, Far, Haste, Parker, Signal};
-use crate::error::Result;
+use crate::{error::Result, sync::generation};
 
 /// Names a pipe within a socket, and none that took its place later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,20 +45,45 @@ pub enum Event {
 struct State {
     events: Vec<Event>,
     waiters: Vec<Arc<Parker>>,
-    /// The descriptor of `ZMQ_FD`, once somebody has asked for it, and whether it is set.
-    signal: Option<Signal>,
+    /// None for a socket that nobody waits on.
+    signal: Option<Arc<Signal>>,
+    /// The signal is that of `ZMQ_FD`, for which somebody has asked, and is set for that.
+    is_fd: bool,
     signalled: bool,
+    /// For the thread that waits next.
+    parker: Option<Arc<Parker>>,
+    /// A thread waits that wakes by the signal.
+    is_waited_for: bool,
     closed: bool,
+    /// The process that the signal was made in.
+    process: u32,
 }
 
 impl State {
     fn set_signal(&mut self) {
-        if !self.signalled
+        if self.is_fd
+            && !self.signalled
             && let Some(signal) = &self.signal
         {
             signal.set();
             self.signalled = true;
         }
+    }
+
+    fn is_signal_of(&self, parker: &Parker) -> bool {
+        let signal = self.signal.as_ref();
+        signal.is_some_and(|signal| Arc::ptr_eq(signal, parker.signal()))
+    }
+
+    /// A forked child shares the descriptor with its parent, and needs its own.
+    fn renew_in_child(&mut self) -> Result<()> {
+        if self.signal.is_some() && self.process != generation() {
+            self.signal = Some(Arc::new(Signal::new()?));
+            self.process = generation();
+            (self.is_fd, self.signalled, self.is_waited_for) = (false, false, false);
+            self.parker = None;
+        }
+        Ok(())
     }
 }
 
@@ -65,14 +93,43 @@ pub struct Inbox {
     state: Mutex<State>,
     pending: AtomicBool,
     looks: AtomicU64,
+    /// A waiting thread and `ZMQ_FD` have shared the signal. So it may be set for nothing.
+    is_shared: AtomicBool,
 }
 
 impl Inbox {
+    /// That of a socket on which threads wait. EMFILE and the like if there is no descriptor for it.
+    pub fn with_signal() -> Result<Inbox> {
+        let state = State {
+            signal: Some(Arc::new(Signal::new()?)),
+            process: generation(),
+            ..State::default()
+        };
+        Ok(Inbox {
+            state: Mutex::new(state),
+            ..Inbox::default()
+        })
+    }
+
     /// Notes that the socket's owner wants to know how things stand, rather than to go on.
     pub fn look(&self) {
         // Others don't count.
         let looks = self.looks.load(Ordering::Relaxed);
         self.looks.store(looks.wrapping_add(1), Ordering::Relaxed);
+        if self.is_shared.load(Ordering::Relaxed) {
+            self.clear_shared();
+        }
+    }
+
+    /// What has set the signal for a thread that waited may have come late.
+    #[cold]
+    fn clear_shared(&self) {
+        let state = self.state();
+        if !state.signalled
+            && let Some(signal) = &state.signal
+        {
+            signal.clear();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,16 +201,71 @@ impl Inbox {
         }
     }
 
+    /// A parker for the thread that is going to wait, to be [returned](Inbox::return_parker). EMFILE and the like, if another
+    /// thread has it and there is no descriptor for a second one.
+    pub fn parker(&self) -> Result<Arc<Parker>> {
+        let mut state = self.state();
+        state.renew_in_child()?;
+        if let Some(parker) = state.parker.take() {
+            state.is_waited_for |= state.is_signal_of(&parker);
+            parker.reset();
+            return Ok(parker);
+        }
+        let signal = match &state.signal {
+            Some(signal) if !state.is_fd && !state.is_waited_for => signal.clone(),
+            signal => match (Signal::new(), signal) {
+                (Ok(other), _) => Arc::new(other),
+                (Err(_), Some(signal)) if !state.is_waited_for => signal.clone(),
+                (Err(error), _) => return Err(error),
+            },
+        };
+        let parker = Arc::new(Parker::new(signal));
+        if state.is_signal_of(&parker) {
+            state.is_waited_for = true;
+            self.note_shared(&state);
+        }
+        Ok(parker)
+    }
+
+    /// The thread waits no longer. `woken`: its signal was set.
+    pub fn return_parker(&self, parker: Arc<Parker>, woken: bool) {
+        let mut state = self.state();
+        let is_own = state.is_signal_of(&parker);
+        if woken && !(is_own && state.signalled) {
+            parker.signal().clear();
+        }
+        if is_own {
+            state.is_waited_for = false;
+        }
+        if !(state.closed || is_own && state.is_fd) {
+            state.parker = Some(parker);
+        }
+    }
+
+    fn note_shared(&self, state: &State) {
+        if state.is_fd && state.is_waited_for {
+            self.is_shared.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// The descriptor that is readable while there are events, or it was nudged (`ZMQ_FD`).
     pub fn fd(&self) -> Result<std::os::fd::RawFd> {
         let mut state = self.state();
+        state.renew_in_child()?;
         if state.signal.is_none() {
-            state.signal = Some(Signal::new()?);
+            state.signal = Some(Arc::new(Signal::new()?));
+            state.process = generation();
+        }
+        if !state.is_fd {
+            state.is_fd = true;
+            self.note_shared(&state);
+            // The next thread that waits gets one with another signal.
+            state.parker = None;
             if self.is_pending() {
                 state.set_signal();
             }
         }
-        Ok(state.signal.as_ref().map_or(-1, Signal::fd))
+        Ok(state.signal.as_ref().map_or(-1, |signal| signal.fd()))
     }
 
     /// Drops all events, those to come, too, and wakes those who wait.
@@ -165,7 +277,7 @@ impl Inbox {
         for waiter in &state.waiters {
             waiter.unpark();
         }
-        state.signal = None;
+        (state.signal, state.parker) = (None, None);
         drop((state, events));
     }
 }
@@ -239,5 +351,70 @@ impl Far for Door {
 
     fn closed(&self, _: Option<Duration>) {
         self.push(Event::Closed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_readable(fd: std::os::fd::RawFd) -> bool {
+        let mut fds = [libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        }];
+        super::super::poll(&mut fds, Some(std::time::Instant::now())) == Ok(1)
+    }
+
+    /// One thread after the other waits by the signal that was made with the socket, and no descriptor is opened for it.
+    #[test]
+    fn threads_that_wait_in_turn_need_no_other_descriptor() {
+        let inbox = Inbox::with_signal().unwrap();
+        let first = inbox.parker().unwrap();
+        let signal = first.signal().clone();
+        // Two at once are each woken by its own.
+        let second = inbox.parker().unwrap();
+        assert!(!Arc::ptr_eq(second.signal(), &signal));
+        drop(second);
+        inbox.return_parker(first, false);
+        let next = inbox.parker().unwrap();
+        assert!(Arc::ptr_eq(next.signal(), &signal));
+    }
+
+    /// What wakes a thread isn't taken for an event by who waits for `ZMQ_FD`, nor the other way round.
+    #[test]
+    fn who_waits_does_not_disturb_the_descriptor() {
+        let inbox = Inbox::with_signal().unwrap();
+        let parker = inbox.parker().unwrap();
+        inbox.return_parker(parker, false);
+        let fd = inbox.fd().unwrap();
+        let parker = inbox.parker().unwrap();
+        assert!(parker.park() && parker.unpark());
+        assert!(!is_readable(fd) && is_readable(parker.signal().fd()));
+        inbox.nudge();
+        inbox.return_parker(parker, true);
+        assert!(is_readable(fd));
+        inbox.take(&mut Vec::new());
+        assert!(!is_readable(fd));
+    }
+
+    /// Where they share the signal because there is no other: an event stays, and what has woken the thread goes.
+    #[test]
+    fn a_shared_signal_tells_of_events() {
+        let inbox = Inbox::with_signal().unwrap();
+        let parker = inbox.parker().unwrap();
+        let fd = inbox.fd().unwrap();
+        assert_eq!(parker.signal().fd(), fd);
+        inbox.nudge();
+        inbox.return_parker(parker.clone(), true);
+        assert!(is_readable(fd));
+        inbox.take(&mut Vec::new());
+        assert!(!is_readable(fd));
+        // Who unparks may come to the signal when the thread has long gone on.
+        assert!(parker.park() && parker.unpark());
+        assert!(is_readable(fd));
+        inbox.look();
+        assert!(!is_readable(fd));
     }
 }

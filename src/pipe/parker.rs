@@ -1,13 +1,16 @@
-//! How a thread sleeps and is woken: one for each thread, whatever it waits for.
+//! How a thread sleeps and is woken, whatever it waits for.
 //!
-//! A thread that is about to wait leaves its parker where those who can end the wait will find
-//! it, checks once more that there is nothing, and parks. The parker's state is NOTIFIED from the
-//! moment somebody unparks it until the thread has looked, so an unpark that comes between the
-//! check and the sleep is not lost: parking then returns at once. Unparking a thread that doesn't
-//! sleep costs one atomic operation and no system call.
+//! A thread that is about to wait leaves a parker where those who can end the wait will find it, checks once more that
+//! there is nothing, and sleeps. The parker's state is NOTIFIED from the moment somebody unparks it until the thread has
+//! looked, so an unpark that comes between the check and the sleep is not lost: there is no sleep then. Unparking a thread
+//! that doesn't sleep costs one atomic operation and no system call.
+//!
+//! A parker is the socket's that a thread waits for ([`Inbox::parker`](super::Inbox::parker)), and is made with it: a thread
+//! needs nothing of its own to wait, nor a descriptor that may not be there.
 
 use std::{
     cell::RefCell,
+    ffi::c_int,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
     sync::{
         Arc,
@@ -16,46 +19,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    error::{Error, Result},
-    sync::generation,
-};
+use crate::error::{Error, Result};
 
 const AWAKE: u32 = 0;
 const PARKED: u32 = 1;
 const NOTIFIED: u32 = 2;
 
-/// Puts one thread to sleep, and lets any other wake it.
+/// Puts one thread at a time to sleep, and lets any other wake it.
 pub struct Parker {
     state: AtomicU32,
-    signal: Signal,
-    /// Of the process that it was made in.
-    generation: u32,
+    signal: Arc<Signal>,
 }
 
 impl Parker {
-    fn new() -> Result<Parker> {
-        Ok(Parker {
+    /// One that wakes by this signal, which no other parker that is in use has.
+    pub fn new(signal: Arc<Signal>) -> Parker {
+        Parker {
             state: AtomicU32::new(AWAKE),
-            signal: Signal::new()?,
-            generation: generation(),
-        })
+            signal,
+        }
     }
 
-    /// The parker of this thread. EMFILE and the like if there is no file descriptor for it.
-    pub fn current() -> Result<Arc<Parker>> {
-        thread_local!(static CURRENT: RefCell<Option<Arc<Parker>>> = const { RefCell::new(None) });
-        let fresh = || Ok(Arc::new(Parker::new()?));
-        CURRENT
-            .try_with(|current| {
-                let mut current = current.borrow_mut();
-                match &*current {
-                    // A forked child shares the descriptor with its parent, and needs its own.
-                    Some(parker) if parker.generation == generation() => Ok(parker.clone()),
-                    _ => Ok(current.insert(fresh()?).clone()),
-                }
-            })
-            .unwrap_or_else(|_| fresh())
+    /// What it wakes by.
+    pub fn signal(&self) -> &Arc<Signal> {
+        &self.signal
     }
 
     /// Ends the thread's sleep, or keeps it from falling asleep next time. True if it slept.
@@ -88,32 +75,17 @@ impl Parker {
         self.state.store(AWAKE, Ordering::SeqCst);
     }
 
-    /// Sleeps until it is unparked, one of the descriptors is ready, or the deadline has come.
-    /// EINTR if a signal came. It may also wake up for no reason.
-    ///
-    /// `fds[0]` is the parker's own and set here; the others' `revents` are set on return.
-    pub fn park(&self, fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<()> {
-        fds[0] = libc::pollfd {
-            fd: self.signal.fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let may_sleep = self
+    /// The thread is going to [`sleep`] until the signal is set, and whatever else it waits for. False if it isn't to,
+    /// because it was unparked meanwhile.
+    #[must_use]
+    pub fn park(&self) -> bool {
+        let parks = self
             .state
-            .compare_exchange(AWAKE, PARKED, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok();
-        if !may_sleep {
-            // The signal is for sleepers only.
-            self.state.store(AWAKE, Ordering::SeqCst);
-            return Ok(());
+            .compare_exchange(AWAKE, PARKED, Ordering::SeqCst, Ordering::SeqCst);
+        if parks.is_err() {
+            self.reset();
         }
-        let result = poll(fds, deadline);
-        self.state.swap(AWAKE, Ordering::SeqCst);
-        // Not by the state: who has set that may come to the signal only now.
-        if fds[0].revents != 0 {
-            self.signal.clear();
-        }
-        result.map(|_| ())
+        parks.is_ok()
     }
 }
 
@@ -147,7 +119,19 @@ pub fn timespec(time: Duration) -> libc::timespec {
     }
 }
 
-/// poll(2) until a deadline. EINTR if a signal came.
+unsafe extern "C-unwind" {
+    /// A cancellation point: where the calling thread is cancelled, it unwinds from here, by no panic of Rust's.
+    fn ppoll(
+        fds: *mut libc::pollfd,
+        count: libc::nfds_t,
+        timeout: *const libc::timespec,
+        mask: *const libc::sigset_t,
+    ) -> c_int;
+}
+
+/// poll(2) until a deadline: how many are ready. EINTR if a signal came.
+///
+/// The thread may be cancelled here, and is then unwound, unless it has [disabled](crate::sync::shielded) that.
 pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<usize> {
     let timeout = deadline.map(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -162,8 +146,8 @@ pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<usize
     let timeout = timeout
         .as_ref()
         .map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: valid for the call.
-    match unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as _, timeout, std::ptr::null()) } {
+    // SAFETY: valid for the call. Nothing here has a destructor that unwinding would skip.
+    match unsafe { ppoll(fds.as_mut_ptr(), fds.len() as _, timeout, std::ptr::null()) } {
         -1 => Err(Error::last()),
         ready => Ok(ready as usize),
     }
@@ -188,18 +172,21 @@ impl Signal {
         self.0.as_raw_fd()
     }
 
+    // Not by write(2) and read(2) of the C library, where a thread may be cancelled: they don't wait, and what calls them
+    // may have a lock.
+
     /// Makes it readable.
     pub fn set(&self) {
         let one = 1u64;
         // SAFETY: eight bytes are there to be read. It fails only if it is set already, 2^64 times.
-        unsafe { libc::write(self.fd(), (&raw const one).cast(), 8) };
+        unsafe { libc::syscall(libc::SYS_write, self.fd(), &raw const one, 8usize) };
     }
 
     /// Makes it not readable.
     pub fn clear(&self) {
         let mut count = 0u64;
         // SAFETY: there is room for eight bytes. It fails if it isn't set, which is as good.
-        unsafe { libc::read(self.fd(), (&raw mut count).cast(), 8) };
+        unsafe { libc::syscall(libc::SYS_read, self.fd(), &raw mut count, 8usize) };
     }
 }
 
@@ -212,37 +199,32 @@ mod tests {
     fn no_unpark_is_lost() {
         const ROUNDS: u32 = 20_000;
         let turn = AtomicU32::new(0);
-        let parkers = std::sync::Mutex::new(Vec::new());
-        let barrier = std::sync::Barrier::new(2);
+        let parkers = [(); 2].map(|()| Parker::new(Arc::new(Signal::new().unwrap())));
         let deadline = Instant::now() + Duration::from_secs(60);
         std::thread::scope(|scope| {
             for me in 0..2 {
-                let (turn, parkers, barrier) = (&turn, &parkers, &barrier);
+                let (turn, parkers) = (&turn, &parkers);
                 scope.spawn(move || {
-                    let parker = Parker::current().unwrap();
-                    parkers.lock().unwrap().push((me, parker.clone()));
-                    barrier.wait();
-                    let other = parkers
-                        .lock()
-                        .unwrap()
-                        .iter()
-                        .find(|p| p.0 != me)
-                        .unwrap()
-                        .1
-                        .clone();
+                    let (parker, other) = (&parkers[me as usize], &parkers[1 - me as usize]);
                     for round in 0..ROUNDS {
                         while turn.load(Ordering::SeqCst) != 2 * round + me {
                             assert!(Instant::now() < deadline, "a wake-up was lost");
-                            parker
-                                .park(
-                                    &mut [libc::pollfd {
-                                        fd: -1,
-                                        events: 0,
-                                        revents: 0,
-                                    }],
-                                    Some(deadline),
-                                )
-                                .unwrap();
+                            if !parker.park() {
+                                continue;
+                            }
+                            let fd = parker.signal.fd();
+                            let events = libc::POLLIN;
+                            let mut fds = [libc::pollfd {
+                                fd,
+                                events,
+                                revents: 0,
+                            }];
+                            poll(&mut fds, Some(deadline)).unwrap();
+                            parker.reset();
+                            // Not by the state: who has set that may come to the signal only now.
+                            if fds[0].revents != 0 {
+                                parker.signal.clear();
+                            }
                         }
                         turn.store(2 * round + me + 1, Ordering::SeqCst);
                         other.unpark();

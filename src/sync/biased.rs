@@ -41,6 +41,7 @@ use std::{
 
 use super::{
     barrier,
+    cancel::shielded,
     owner::{Record, record},
 };
 
@@ -261,7 +262,7 @@ impl<T> Biased<T> {
             if cfg!(loom) || round < 100 || rounds < u32::MAX {
                 yield_now();
             } else {
-                std::thread::sleep(Duration::from_micros(100));
+                shielded(|| std::thread::sleep(Duration::from_micros(100)));
             }
         }
         true

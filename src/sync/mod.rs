@@ -6,6 +6,7 @@ mod awake;
 mod backoff;
 mod barrier;
 mod biased;
+pub mod cancel;
 mod fork;
 mod owner;
 
@@ -14,5 +15,6 @@ pub use self::{
     backoff::Backoff,
     barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard, OwnerGuard},
+    cancel::shielded,
     fork::{Global, generation},
 };
