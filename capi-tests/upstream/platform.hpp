@@ -1,5 +1,5 @@
 // What upstream's configuration finds on Linux with glibc: the macros under which its sources and test programs are
-// compiled here. The stable API, IPC, TIPC and CURVE are on; drafts, WebSocket, PGM, NORM, VMCI and GSSAPI are off.
+// compiled here. The stable API, IPC and CURVE are on; drafts, WebSocket, TIPC, PGM, NORM, VMCI and GSSAPI are off.
 #ifndef CAPI_TESTS_PLATFORM_HPP
 #define CAPI_TESTS_PLATFORM_HPP
 
@@ -43,7 +43,6 @@
 
 #define ZMQ_HAVE_IPC
 #define ZMQ_HAVE_STRUCT_SOCKADDR_UN
-#define ZMQ_HAVE_TIPC
 
 #define ZMQ_HAVE_CURVE
 #ifndef ZMQ_USE_LIBSODIUM

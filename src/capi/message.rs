@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
+#[cfg(feature = "draft")]
+use super::handle;
 use super::{
     guard::{guard, guard_passage, guard_pure},
     socket::{receive_in_full_swing, receive_part, send_in_full_swing, send_part},
