@@ -12,7 +12,8 @@ impl<'a> Choices<'a> {
     /// Those of a seed, the same on every run.
     pub fn of_seed(seed: u64) -> Choices<'a> {
         // Neighbouring seeds shall have nothing in common, and zero would stay zero.
-        let mut choices = Choices::Seed(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut choices =
+            Choices::Seed(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         (0..8).for_each(|_| _ = choices.below(2));
         choices
     }

@@ -9,7 +9,8 @@ use crate::{
 
 /// The types of sockets, in the order of their numbers.
 pub const KINDS: [&str; 12] = [
-    "PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM",
+    "PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB",
+    "STREAM",
 ];
 
 /// The number of a type of socket.
@@ -111,7 +112,11 @@ impl fmt::Display for Step {
         match self {
             Step::Frame { flags, long, body } => {
                 let long = if *long { " LONG" } else { "" };
-                write!(f, "peer: frame {flags:#04x}{long}, {} octets: {body}", body.size())
+                write!(
+                    f,
+                    "peer: frame {flags:#04x}{long}, {} octets: {body}",
+                    body.size()
+                )
             }
             Step::Raw(octets) => write!(f, "peer: octets \"{}\"", octets.escape_ascii()),
             Step::Flush(0) => write!(f, "peer: flush"),
@@ -121,8 +126,12 @@ impl fmt::Display for Step {
                 write!(f, "application: send")?;
                 parts.iter().try_for_each(|part| write!(f, " [{part}]"))
             }
-            Step::Subscribe(true, topic) => write!(f, "application: subscribe \"{}\"", topic.escape_ascii()),
-            Step::Subscribe(false, topic) => write!(f, "application: unsubscribe \"{}\"", topic.escape_ascii()),
+            Step::Subscribe(true, topic) => {
+                write!(f, "application: subscribe \"{}\"", topic.escape_ascii())
+            }
+            Step::Subscribe(false, topic) => {
+                write!(f, "application: unsubscribe \"{}\"", topic.escape_ascii())
+            }
             Step::Take(count) => write!(f, "application: receive up to {count}"),
         }
     }
@@ -185,8 +194,9 @@ impl fmt::Display for Conversation {
 
 /// Sizes around all that is decided by size.
 const SIZES: [usize; 48] = [
-    0, 1, 2, 3, 4, 5, 8, 9, 29, 30, 31, 32, 33, 34, 40, 41, 100, 252, 253, 254, 255, 256, 257, 258, 259, 260, 261, 262, 263,
-    264, 265, 266, 300, 511, 512, 513, 2047, 2048, 2049, 8182, 8183, 8191, 8192, 8193, 32_768, 65_535, 65_536, 65_547,
+    0, 1, 2, 3, 4, 5, 8, 9, 29, 30, 31, 32, 33, 34, 40, 41, 100, 252, 253, 254, 255, 256, 257, 258,
+    259, 260, 261, 262, 263, 264, 265, 266, 300, 511, 512, 513, 2047, 2048, 2049, 8182, 8183, 8191,
+    8192, 8193, 32_768, 65_535, 65_536, 65_547,
 ];
 
 fn size(choices: &mut Choices) -> usize {
@@ -214,7 +224,9 @@ fn body(choices: &mut Choices) -> Body {
     };
     let fill = size(choices).saturating_sub(head.len());
     // Octets that, taken for flags or lengths, would say much.
-    let letter = choices.of(&[b'.', b'm', 0, 1, 2, 4, 0x0c, 0x10, 0x20, 0x40, 0x80, 0xc0, 0xff]);
+    let letter = choices.of(&[
+        b'.', b'm', 0, 1, 2, 4, 0x0c, 0x10, 0x20, 0x40, 0x80, 0xc0, 0xff,
+    ]);
     Body { head, fill, letter }
 }
 
@@ -239,11 +251,21 @@ fn command(choices: &mut Choices) -> Body {
     if is_ping {
         let context = choices.below(21);
         head.extend((0..context).map(|i| b'A' + i as u8));
-        return Body { head, ..Body::default() };
+        return Body {
+            head,
+            ..Body::default()
+        };
     }
     let mut body = match choices.below(3) {
-        0 => Body { head: topic(choices), ..Body::default() },
-        1 => Body { head: topic(choices), fill: choices.below(20), letter: b'.' },
+        0 => Body {
+            head: topic(choices),
+            ..Body::default()
+        },
+        1 => Body {
+            head: topic(choices),
+            fill: choices.below(20),
+            letter: b'.',
+        },
         _ => self::body(choices),
     };
     head.append(&mut body.head);
@@ -301,7 +323,11 @@ impl Draw<'_, '_> {
         if !self.version.has_commands() {
             return;
         }
-        let more = if self.odd && self.choices.one_in(8) { MORE } else { 0 };
+        let more = if self.odd && self.choices.one_in(8) {
+            MORE
+        } else {
+            0
+        };
         let body = command(self.choices);
         let known: [&[u8]; 2] = [b"\x09SUBSCRIBE", b"\x06CANCEL"];
         if !known.iter().any(|name| body.head.starts_with(name)) || self.may_subscribe() {
@@ -328,7 +354,11 @@ impl Draw<'_, '_> {
             self.steps.push(Step::Frame {
                 flags: COMMAND,
                 long: false,
-                body: Body { head: body, fill: spare, letter: b't' },
+                body: Body {
+                    head: body,
+                    fill: spare,
+                    letter: b't',
+                },
             });
         }
         self.command();
@@ -387,11 +417,18 @@ impl Draw<'_, '_> {
                 let count = 1 + self.choices.below(3);
                 let parts = (0..count).map(|_| match self.kind {
                     // What goes upstream from there is a subscription or any message; from here it is the former.
-                    "XSUB" => Body { head: [&[1][..], &topic(self.choices)].concat(), ..Body::default() },
+                    "XSUB" => Body {
+                        head: [&[1][..], &topic(self.choices)].concat(),
+                        ..Body::default()
+                    },
                     _ => body(self.choices),
                 });
                 let parts: Vec<Body> = parts.collect();
-                let parts = if self.kind == "XSUB" { parts[..1].to_vec() } else { parts };
+                let parts = if self.kind == "XSUB" {
+                    parts[..1].to_vec()
+                } else {
+                    parts
+                };
                 self.steps.push(Step::Send(parts));
             }
             2 if subscribes => {
@@ -445,12 +482,26 @@ pub fn generate(choices: &mut Choices) -> Conversation {
         security,
         tcp: choices.below(2) == 0,
         binds: !choices.one_in(4),
-        identity: choices.of(&[&b""[..], b"id", b"a longer routing id"]).to_vec(),
+        identity: choices
+            .of(&[&b""[..], b"id", b"a longer routing id"])
+            .to_vec(),
         // Nobody would take what waits behind a mark there.
-        rcvhwm: if ["PUSH", "REQ"].contains(&kind) { 0 } else { choices.of(&hwms) },
+        rcvhwm: if ["PUSH", "REQ"].contains(&kind) {
+            0
+        } else {
+            choices.of(&hwms)
+        },
         // Others leave out what is beyond the mark, which is a matter of time.
-        sndhwm: if ["PAIR", "DEALER", "PUSH"].contains(&kind) { choices.of(&hwms) } else { 0 },
-        maxmsgsize: if choices.one_in(8) { choices.of(&[300, 8192, 65_536]) } else { -1 },
+        sndhwm: if ["PAIR", "DEALER", "PUSH"].contains(&kind) {
+            choices.of(&hwms)
+        } else {
+            0
+        },
+        maxmsgsize: if choices.one_in(8) {
+            choices.of(&[300, 8192, 65_536])
+        } else {
+            -1
+        },
         eager: choices.below(2) == 0,
         pipelined: choices.below(2) == 0,
         odd: choices.one_in(10),
@@ -488,5 +539,8 @@ pub fn generate(choices: &mut Choices) -> Conversation {
         draw.cut();
     }
     let steps = draw.steps;
-    Conversation { steps, ..conversation }
+    Conversation {
+        steps,
+        ..conversation
+    }
 }

@@ -6,6 +6,7 @@
 //! | [`choices`] | decisions, from a seed or from octets |
 //! | [`generate`] | the conversations |
 //! | [`host`] | what is needed of a library |
+//! | [`model`] | what must come of a conversation |
 //! | [`peer`] | the raw peer's end of the connection |
 //! | [`run`] | a conversation that is held |
 //! | [`wire`] | how the protocol looks on the wire |
@@ -16,6 +17,7 @@
 pub mod choices;
 pub mod generate;
 pub mod host;
+pub mod model;
 pub mod peer;
 pub mod run;
 pub mod wire;

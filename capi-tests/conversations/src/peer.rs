@@ -62,7 +62,10 @@ fn tcp(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     // Nothing of it stays when it is closed: there would soon be no port left.
-    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
     // SAFETY: the value is as long as is said.
     unsafe {
         libc::setsockopt(

@@ -46,6 +46,33 @@ pub struct Outcome {
 /// How long to wait for what has to happen.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Where a ZAP handler binds.
+pub const ZAP: &str = "inproc://zeromq.zap.01";
+
+/// Answers, as the ZAP handler (RFC 27), that everybody may come in, until its context ends. The socket is a REP.
+pub fn welcome_everybody<S: Socket>(socket: &S) {
+    let mut request = Vec::new();
+    loop {
+        match socket.recv() {
+            Ok((part, more)) => {
+                request.push(part);
+                if more {
+                    continue;
+                }
+                let number = request.get(1).cloned().unwrap_or_default();
+                request.clear();
+                // With a name for the user, upstream's REQ takes it for a broken reply.
+                let reply: [&[u8]; 6] = [b"1.0", &number, b"200", b"OK", b"", b""];
+                for (n, part) in reply.iter().enumerate() {
+                    let _ = socket.send(part, n < 5);
+                }
+            }
+            Err(libc::EAGAIN) => socket.wait(true, -1, 0, 1000),
+            Err(_) => return,
+        }
+    }
+}
+
 struct Run<'a, S> {
     conversation: &'a Conversation,
     socket: S,
@@ -59,6 +86,10 @@ struct Run<'a, S> {
     markers: usize,
     outcome: Outcome,
     events: Vec<Event>,
+    /// Whether the peer has subscribed to all there is, so that a publisher's marker says nothing.
+    everything: bool,
+    /// The message that the application is receiving.
+    parts: Message,
     /// The routing id of the peer, for a ROUTER.
     id: Option<Vec<u8>>,
     /// How many messages the peer must hear.
@@ -78,7 +109,11 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
     configure(&socket, conversation);
     let bare = conversation.kind == "STREAM";
     let peer = if conversation.binds {
-        let endpoint = if conversation.tcp { "tcp://127.0.0.1:*".into() } else { fresh_name() };
+        let endpoint = if conversation.tcp {
+            "tcp://127.0.0.1:*".into()
+        } else {
+            fresh_name()
+        };
         let endpoint = socket.bind(&endpoint).expect("an endpoint");
         Peer::connect(&endpoint, conversation.version, bare)
     } else {
@@ -96,6 +131,8 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
         markers: 0,
         outcome: Outcome::default(),
         events: Vec::new(),
+        everything: conversation.version == Version::Unversioned,
+        parts: Vec::new(),
         id: None,
         sent: 0,
         replies: 0,
@@ -104,7 +141,12 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
         deadline: Instant::now() + PATIENCE,
     };
     run.all();
-    let Run { peer, mut outcome, events, .. } = run;
+    let Run {
+        peer,
+        mut outcome,
+        events,
+        ..
+    } = run;
     tell_heard(conversation, &peer, &mut outcome);
     (outcome, events)
 }
@@ -115,13 +157,19 @@ fn configure<S: Socket>(socket: &S, conversation: &Conversation) {
     set(option::RCVHWM, conversation.rcvhwm);
     set(option::SNDHWM, conversation.sndhwm);
     let limit = conversation.maxmsgsize;
-    socket.set(option::MAXMSGSIZE, &limit.to_ne_bytes()).expect("an option");
+    socket
+        .set(option::MAXMSGSIZE, &limit.to_ne_bytes())
+        .expect("an option");
     match conversation.security {
         Security::Null => {}
         Security::Plain => set(option::PLAIN_SERVER, 1),
         Security::PlainClient => {
-            socket.set(option::PLAIN_USERNAME, b"name").expect("an option");
-            socket.set(option::PLAIN_PASSWORD, b"password").expect("an option");
+            socket
+                .set(option::PLAIN_USERNAME, b"name")
+                .expect("an option");
+            socket
+                .set(option::PLAIN_PASSWORD, b"password")
+                .expect("an option");
         }
     }
     if conversation.kind == "SUB" {
@@ -132,16 +180,29 @@ fn configure<S: Socket>(socket: &S, conversation: &Conversation) {
 
 /// What the peer says before its first frame: what it says at first, and what it says to each command that it hears.
 pub fn handshake(conversation: &Conversation) -> Vec<Vec<u8>> {
-    let Conversation { version, security, identity, .. } = conversation;
+    let Conversation {
+        version,
+        security,
+        identity,
+        ..
+    } = conversation;
     if conversation.kind == "STREAM" {
         return vec![Vec::new()];
     }
     if !version.has_commands() {
-        return vec![wire::old_introduction(*version, kind(conversation.peer) as u8, identity)];
+        return vec![wire::old_introduction(
+            *version,
+            kind(conversation.peer) as u8,
+            identity,
+        )];
     }
     let minor = u8::from(*version == Version::V31);
     let metadata = wire::metadata(conversation.peer.as_bytes(), identity);
-    let mechanism: &[u8] = if *security == Security::Null { b"NULL" } else { b"PLAIN" };
+    let mechanism: &[u8] = if *security == Security::Null {
+        b"NULL"
+    } else {
+        b"PLAIN"
+    };
     let mut greeting = wire::greeting(minor, mechanism, *security == Security::PlainClient);
     let say = |name: &[u8], body: &[u8]| {
         let mut out = Vec::new();
@@ -231,6 +292,7 @@ impl<S: Socket> Run<'_, S> {
             self.inside = flags & MORE != 0;
             self.replies += usize::from(!self.inside);
         }
+        self.everything |= body == [1];
         self.unheard = true;
     }
 
@@ -258,16 +320,14 @@ impl<S: Socket> Run<'_, S> {
         }
     }
 
-    /// Waits until something happens. Somebody waits in vain when the time is up.
-    fn wait(&mut self, events: i16, input: bool) {
-        self.wait_at_most(i64::MAX, events, input);
-    }
-
+    /// Waits until something happens, or for so long. Somebody waits in vain when the time is up.
     fn wait_at_most(&mut self, milliseconds: i64, events: i16, input: bool) {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let step = self.step;
-            self.outcome.trouble.push(format!("time is up at step {step}"));
+            self.outcome
+                .trouble
+                .push(format!("time is up at step {step}"));
             return;
         }
         let timeout = (left.as_millis() as i64 + 1).min(milliseconds);
@@ -314,22 +374,28 @@ impl<S: Socket> Run<'_, S> {
     }
 
     fn receive_one(&mut self) -> bool {
-        let mut message = Vec::new();
         loop {
             match self.socket.recv() {
                 Ok((part, more)) => {
-                    message.push(part);
+                    self.parts.push(part);
                     if !more {
                         break;
                     }
                 }
-                Err(libc::EAGAIN) if message.is_empty() => return false,
+                // An XPUB hands on parts before it has the whole message.
+                Err(libc::EAGAIN) if self.parts.is_empty() || self.conversation.kind == "XPUB" => {
+                    return false;
+                }
                 Err(errno) => {
-                    self.trouble(&format!("receiving part {} failed", message.len()), errno);
+                    self.trouble(
+                        &format!("receiving part {} failed", self.parts.len()),
+                        errno,
+                    );
                     return false;
                 }
             }
         }
+        let message = std::mem::take(&mut self.parts);
         self.received(message);
         true
     }
@@ -382,7 +448,10 @@ impl<S: Socket> Run<'_, S> {
         }
         match kind {
             "REQ" | "PUSH" => self.ping(),
-            "PUB" => self.sync_publisher(&marker),
+            "PUB" => {
+                self.ping();
+                self.sync_publisher(&marker);
+            }
             "STREAM" => {
                 self.gathered.extend(&marker);
                 self.flush(0);
@@ -401,7 +470,11 @@ impl<S: Socket> Run<'_, S> {
     }
 
     fn ends_with(&self, marker: &[u8]) -> bool {
-        let last = self.outcome.received.last().and_then(|message| message.last());
+        let last = self
+            .outcome
+            .received
+            .last()
+            .and_then(|message| message.last());
         last.is_some_and(|part| part.ends_with(marker))
     }
 
@@ -418,7 +491,8 @@ impl<S: Socket> Run<'_, S> {
             self.flush(0);
             let pong = [b"\x04PONG", context.as_bytes()].concat();
             let from = self.peer.frames.len();
-            self.until(true, |run| {
+            // A publisher looks at what comes when it is called.
+            self.until_at_intervals(2, true, |run| {
                 let mut frames = run.peer.frames[from..].iter();
                 frames.any(|frame| frame.flags & COMMAND != 0 && frame.body == pong)
             });
@@ -477,7 +551,10 @@ impl<S: Socket> Run<'_, S> {
         if self.unheard {
             self.sync();
         }
-        if self.is_over() || self.wild {
+        let untold = self.conversation.kind == "PUB"
+            && self.everything
+            && !self.conversation.version.has_commands();
+        if self.is_over() || self.wild || untold {
             return;
         }
         if self.conversation.kind == "ROUTER" {
@@ -488,6 +565,10 @@ impl<S: Socket> Run<'_, S> {
             let mut events = self.events.iter().rev();
             if let Some(Event::Sent(_)) = events.find(|event| !matches!(event, Event::Said(_))) {
                 // A request waits for its reply.
+                return;
+            }
+            if self.replies > 0 && !self.conversation.version.has_commands() {
+                // Nothing tells whether a reply that is forgotten has come by now.
                 return;
             }
             self.replies = 0;
@@ -502,7 +583,9 @@ impl<S: Socket> Run<'_, S> {
     /// How many messages the peer has heard.
     fn heard_messages(&self) -> usize {
         let frames = self.peer.frames.iter().skip(self.introduction());
-        frames.filter(|frame| frame.flags & (MORE | COMMAND) == 0).count()
+        frames
+            .filter(|frame| frame.flags & (MORE | COMMAND) == 0)
+            .count()
     }
 
     /// How many frames the library's introduction has.
@@ -518,7 +601,14 @@ impl<S: Socket> Run<'_, S> {
             return;
         }
         let result = match self.conversation.kind {
-            "SUB" => self.socket.set(if add { option::SUBSCRIBE } else { option::UNSUBSCRIBE }, topic),
+            "SUB" => self.socket.set(
+                if add {
+                    option::SUBSCRIBE
+                } else {
+                    option::UNSUBSCRIBE
+                },
+                topic,
+            ),
             _ => self.socket.send(&[&[u8::from(add)], topic].concat(), false),
         };
         match result {
@@ -618,11 +708,20 @@ fn tell_heard(conversation: &Conversation, peer: &Peer, outcome: &mut Outcome) {
     let is_marker = |frame: &Frame| {
         ["PUB", "XPUB"].contains(&conversation.kind) && frame.body.starts_with(b"~")
     };
-    for frame in peer.frames.iter().skip(usize::from(old)).filter(|frame| !is_marker(frame)) {
+    for frame in peer
+        .frames
+        .iter()
+        .skip(usize::from(old))
+        .filter(|frame| !is_marker(frame))
+    {
         if frame.flags & COMMAND != 0 {
             let handshake: [&[u8]; 2] = [b"\x05READY", b"\x05HELLO"];
             let handshake_too: [&[u8]; 2] = [b"\x07WELCOME", b"\x08INITIATE"];
-            if !handshake.iter().chain(&handshake_too).any(|name| frame.body.starts_with(name)) {
+            if !handshake
+                .iter()
+                .chain(&handshake_too)
+                .any(|name| frame.body.starts_with(name))
+            {
                 outcome.commands.push(frame.body.clone());
             }
             continue;
@@ -633,10 +732,14 @@ fn tell_heard(conversation: &Conversation, peer: &Peer, outcome: &mut Outcome) {
         }
     }
     if !message.is_empty() && !outcome.closed {
-        outcome.trouble.push("the peer has heard part of a message".into());
+        outcome
+            .trouble
+            .push("the peer has heard part of a message".into());
     }
     if peer.rubbish {
-        outcome.trouble.push("the peer has heard what is no frame".into());
+        outcome
+            .trouble
+            .push("the peer has heard what is no frame".into());
     }
 }
 
@@ -648,7 +751,11 @@ fn show(body: &[u8]) -> String {
     let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
         (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
     });
-    format!("[{}.. {} octets, {hash:016x}]", body[..16].escape_ascii(), body.len())
+    format!(
+        "[{}.. {} octets, {hash:016x}]",
+        body[..16].escape_ascii(),
+        body.len()
+    )
 }
 
 impl Outcome {
@@ -656,11 +763,27 @@ impl Outcome {
     pub fn lines(&self) -> Vec<String> {
         let parts = |message: &Message| message.iter().map(|part| show(part)).collect::<String>();
         let mut lines: Vec<String> = Vec::new();
-        lines.extend(self.received.iter().map(|message| format!("received {}", parts(message))));
-        lines.extend(self.messages.iter().map(|message| format!("peer heard {}", parts(message))));
-        lines.extend(self.commands.iter().map(|body| format!("peer heard command {}", show(body))));
+        lines.extend(
+            self.received
+                .iter()
+                .map(|message| format!("received {}", parts(message))),
+        );
+        lines.extend(
+            self.messages
+                .iter()
+                .map(|message| format!("peer heard {}", parts(message))),
+        );
+        lines.extend(
+            self.commands
+                .iter()
+                .map(|body| format!("peer heard command {}", show(body))),
+        );
         lines.push(if self.closed { "closed" } else { "open" }.into());
-        lines.extend(self.trouble.iter().map(|trouble| format!("trouble: {trouble}")));
+        lines.extend(
+            self.trouble
+                .iter()
+                .map(|trouble| format!("trouble: {trouble}")),
+        );
         lines
     }
 }

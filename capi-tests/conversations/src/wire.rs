@@ -125,7 +125,11 @@ pub enum Parsed {
 /// The head of the next frame: its flags, and the sizes of the head and the body. `None` if there is too little,
 /// `Some(None)` if it is wrong.
 pub fn parse_head(version: Version, octets: &[u8]) -> Option<Option<(u8, usize, u64)>> {
-    let long = || octets.get(1..9).map(|n| u64::from_be_bytes(n.try_into().expect("8 octets")));
+    let long = || {
+        octets
+            .get(1..9)
+            .map(|n| u64::from_be_bytes(n.try_into().expect("8 octets")))
+    };
     let first = *octets.first()?;
     Some(match (version.is_old(), first) {
         (true, 0) => None,

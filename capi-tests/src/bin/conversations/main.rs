@@ -34,7 +34,10 @@ struct Worker {
 impl Worker {
     fn new(directory: &Path) -> Worker {
         let directory = directory.to_path_buf();
-        Worker { directory, process: None }
+        Worker {
+            directory,
+            process: None,
+        }
     }
 
     fn process(&mut self) -> &mut (Child, ChildStdin, Lines<BufReader<ChildStdout>>) {
@@ -142,13 +145,20 @@ impl Pair {
 
     /// Leaves out all steps that make no difference to that there is a difference.
     fn shrink(&mut self, mut case: Case) -> Case {
-        let all = Case { without: Vec::new(), ..case.clone() }.conversation().steps.len();
+        let all = Case {
+            without: Vec::new(),
+            ..case.clone()
+        }
+        .conversation()
+        .steps
+        .len();
         let mut size = all.div_ceil(2);
         while size > 0 {
             let mut at = 0;
             while at < all {
                 let mut less = case.clone();
-                less.without.extend((at..(at + size).min(all)).filter(|n| !case.without.contains(n)));
+                less.without
+                    .extend((at..(at + size).min(all)).filter(|n| !case.without.contains(n)));
                 if less.without.len() > case.without.len() && self.difference(&less).is_some() {
                     case = less;
                 }
@@ -161,7 +171,8 @@ impl Pair {
 }
 
 fn differ(case: &Case, ours: &[String], theirs: &[String]) -> bool {
-    ours != theirs && known::reason(&case.conversation(), ours, theirs).is_none()
+    known::is_modelled_otherwise(ours)
+        || ours != theirs && known::reason(&case.conversation(), ours, theirs).is_none()
 }
 
 fn show(seed: u64, case: &Case, ours: &[String], theirs: &[String]) {
@@ -169,18 +180,28 @@ fn show(seed: u64, case: &Case, ours: &[String], theirs: &[String]) {
     print!("{}", case.conversation());
     let only = |mine: &[String], other: &[String]| {
         let mut rest = other.to_vec();
-        let lines = mine.iter().filter(|line| match rest.iter().position(|other| other == *line) {
-            Some(at) => {
-                rest.remove(at);
-                false
-            }
-            None => true,
-        });
+        let lines = mine
+            .iter()
+            .filter(|line| match rest.iter().position(|other| other == *line) {
+                Some(at) => {
+                    rest.remove(at);
+                    false
+                }
+                None => true,
+            });
         lines.cloned().collect::<Vec<_>>()
     };
-    for (name, lines) in [("ours", only(ours, theirs)), ("upstream", only(theirs, ours))] {
+    let (mut others, mut other) = (theirs.to_vec(), "upstream");
+    if ours == theirs {
+        let model = ours.iter().filter_map(|line| line.strip_prefix("model: "));
+        (others, other) = (model.map(String::from).collect(), "the model");
+    }
+    for (name, lines) in [("ours", only(ours, &others)), (other, only(&others, ours))] {
         println!("only {name} ({} lines):", lines.len());
-        lines.iter().take(12).for_each(|line| println!("    {line}"));
+        lines
+            .iter()
+            .take(12)
+            .for_each(|line| println!("    {line}"));
     }
     println!();
 }
@@ -204,7 +225,10 @@ fn main() -> ExitCode {
         worker::work(Path::new(directory));
         return ExitCode::SUCCESS;
     }
-    if let Some(("--case", case)) = arguments.split_first().map(|(flag, rest)| (flag.as_str(), rest)) {
+    if let Some(("--case", case)) = arguments
+        .split_first()
+        .map(|(flag, rest)| (flag.as_str(), rest))
+    {
         one(&Case::parse(&(case.join(" ") + " ")));
         return ExitCode::SUCCESS;
     }
@@ -216,18 +240,22 @@ fn main() -> ExitCode {
     println!("{count} conversations from SEED={first}");
     let mut pair = Pair::new();
     let began = Instant::now();
-    let (mut different, mut flaky, mut listed) = (Vec::new(), 0, 0);
+    let (mut different, mut flaky, mut listed) = (Vec::new(), 0, 0_u64);
     let mut seed = first;
     while seed < first + count {
         let end = (seed + BATCH).min(first + count);
-        let cases: Vec<Case> = (seed..end).map(|seed| Case { seed, without: Vec::new() }).collect();
+        let cases: Vec<Case> = (seed..end)
+            .map(|seed| Case {
+                seed,
+                without: Vec::new(),
+            })
+            .collect();
         for (case, (ours, theirs)) in cases.iter().zip(pair.answers(&cases)) {
-            if ours == theirs {
-                continue;
-            }
-            if known::reason(&case.conversation(), &ours, &theirs).is_some() {
-                listed += 1;
-            } else if !ours.iter().any(|line| line.starts_with("died")) && !pair.again_and_again(case) {
+            if !differ(case, &ours, &theirs) {
+                listed += u64::from(ours != theirs);
+            } else if !ours.iter().any(|line| line.starts_with("died"))
+                && !pair.again_and_again(case)
+            {
                 flaky += 1;
                 println!("a difference that does not come again:");
                 show(case.seed, case, &ours, &theirs);

@@ -11,7 +11,7 @@ use conversations::{
     choices::Choices,
     generate::{Conversation, generate},
     host::{self, Errno},
-    run,
+    model, run,
 };
 
 use crate::known;
@@ -31,6 +31,20 @@ struct Socket {
     socket: api::Socket,
 }
 
+impl Host {
+    /// With a new context, in which a ZAP handler welcomes everybody.
+    fn new(library: &'static Library) -> Host {
+        let context = library.context();
+        let handler = Socket {
+            library,
+            socket: context.socket(consts::REP),
+        };
+        handler.socket.bind(run::ZAP).expect("an endpoint");
+        std::thread::spawn(move || run::welcome_everybody(&handler));
+        Host { library, context }
+    }
+}
+
 impl host::Host for Host {
     type Socket = Socket;
 
@@ -43,16 +57,24 @@ impl host::Host for Host {
 
 impl host::Socket for Socket {
     fn set(&self, option: i32, value: &[u8]) -> Result<(), Errno> {
-        self.socket.set_bytes(option, value).map(drop).map_err(|errno| errno.0)
+        self.socket
+            .set_bytes(option, value)
+            .map(drop)
+            .map_err(|errno| errno.0)
     }
 
     fn bind(&self, endpoint: &str) -> Result<String, Errno> {
         self.socket.bind(endpoint).map_err(|errno| errno.0)?;
-        self.socket.text(consts::LAST_ENDPOINT).map_err(|errno| errno.0)
+        self.socket
+            .text(consts::LAST_ENDPOINT)
+            .map_err(|errno| errno.0)
     }
 
     fn connect(&self, endpoint: &str) -> Result<(), Errno> {
-        self.socket.connect(endpoint).map(drop).map_err(|errno| errno.0)
+        self.socket
+            .connect(endpoint)
+            .map(drop)
+            .map_err(|errno| errno.0)
     }
 
     fn send(&self, part: &[u8], more: bool) -> Result<(), Errno> {
@@ -66,7 +88,9 @@ impl host::Socket for Socket {
     }
 
     fn recv(&self) -> Result<(Vec<u8>, bool), Errno> {
-        self.socket.recv_with(consts::DONTWAIT, <[u8]>::to_vec).map_err(|errno| errno.0)
+        self.socket
+            .recv_with(consts::DONTWAIT, <[u8]>::to_vec)
+            .map_err(|errno| errno.0)
     }
 
     fn events(&self) -> Result<i32, Errno> {
@@ -76,11 +100,23 @@ impl host::Socket for Socket {
     fn wait(&self, input: bool, fd: RawFd, events: i16, timeout: i64) {
         let mut items = Vec::new();
         if fd >= 0 {
-            let peer = PollItem { socket: std::ptr::null_mut(), fd, events: 0, revents: 0 };
+            let peer = PollItem {
+                socket: std::ptr::null_mut(),
+                fd,
+                events: 0,
+                revents: 0,
+            };
             let wants = |event| if events & event != 0 { event } else { 0 };
             // Those of poll(2) and of zmq_poll(3) have numbers of their own.
-            let events = if wants(libc::POLLIN) != 0 { consts::POLLIN } else { 0 }
-                | if wants(libc::POLLOUT) != 0 { consts::POLLOUT } else { 0 };
+            let events = if wants(libc::POLLIN) != 0 {
+                consts::POLLIN
+            } else {
+                0
+            } | if wants(libc::POLLOUT) != 0 {
+                consts::POLLOUT
+            } else {
+                0
+            };
             items.push(PollItem { events, ..peer });
         }
         if input {
@@ -124,10 +160,15 @@ impl Case {
 
     pub fn parse(line: &str) -> Case {
         let (seed, without) = line.split_once(' ').expect("a seed, and steps");
-        let without = without.trim().split(',').filter(|number| !number.is_empty());
+        let without = without
+            .trim()
+            .split(',')
+            .filter(|number| !number.is_empty());
         Case {
             seed: seed.parse().expect("a seed"),
-            without: without.map(|number| number.parse().expect("a step")).collect(),
+            without: without
+                .map(|number| number.parse().expect("a step"))
+                .collect(),
         }
     }
 }
@@ -135,19 +176,37 @@ impl Case {
 /// Answers each line with what came of that conversation, and an empty line.
 pub fn work(directory: &Path) {
     let library = Library::load(directory);
-    let mut host = Host { library, context: library.context() };
-    for (n, line) in std::io::stdin().lock().lines().map_while(Result::ok).enumerate() {
+    let mut host = Host::new(library);
+    for (n, line) in std::io::stdin()
+        .lock()
+        .lines()
+        .map_while(Result::ok)
+        .enumerate()
+    {
         if n % ROUND == ROUND - 1 {
             let _ = host.context.term();
-            host.context = library.context();
+            host = Host::new(library);
         }
         // SAFETY: takes a number. It ends this process if it is late.
         unsafe { libc::alarm(LIMIT) };
         let conversation = Case::parse(&line).conversation();
-        let (mut outcome, _) = run::run(&host, &conversation);
+        let (mut outcome, events) = run::run(&host, &conversation);
         known::canonical(&conversation, &mut outcome);
+        let mut lines = outcome.lines();
+        if let Some(mut expected) = model::expect(&conversation, &events, outcome.closed) {
+            known::canonical(&conversation, &mut expected);
+            let differences = model::compare(&expected, &outcome);
+            if !differences.is_empty() {
+                lines.extend(
+                    differences
+                        .into_iter()
+                        .map(|what| format!("not by the model: {what}")),
+                );
+                lines.extend(expected.lines().iter().map(|line| format!("model: {line}")));
+            }
+        }
         let mut out = std::io::stdout().lock();
-        for line in outcome.lines() {
+        for line in lines {
             writeln!(out, "{line}").expect("somebody who reads");
         }
         writeln!(out).expect("somebody who reads");
