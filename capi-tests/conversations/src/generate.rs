@@ -81,6 +81,11 @@ impl fmt::Display for Body {
     }
 }
 
+fn shorten(topic: &[u8]) -> String {
+    let shown = &topic[..topic.len().min(32)];
+    format!("\"{}\", {} octets", shown.escape_ascii(), topic.len())
+}
+
 /// A step of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -127,10 +132,10 @@ impl fmt::Display for Step {
                 parts.iter().try_for_each(|part| write!(f, " [{part}]"))
             }
             Step::Subscribe(true, topic) => {
-                write!(f, "application: subscribe \"{}\"", topic.escape_ascii())
+                write!(f, "application: subscribe {}", shorten(topic))
             }
             Step::Subscribe(false, topic) => {
-                write!(f, "application: unsubscribe \"{}\"", topic.escape_ascii())
+                write!(f, "application: unsubscribe {}", shorten(topic))
             }
             Step::Take(count) => write!(f, "application: receive up to {count}"),
         }
@@ -433,7 +438,11 @@ impl Draw<'_, '_> {
             }
             2 if subscribes => {
                 let add = !self.choices.one_in(3);
-                let topic = topic(self.choices);
+                let mut topic = topic(self.choices);
+                if self.choices.one_in(4) {
+                    // One octet of it, again and again.
+                    topic = vec![b't'; size(self.choices).min(70_000)];
+                }
                 self.steps.push(Step::Subscribe(add, topic));
             }
             3 => {

@@ -14,8 +14,6 @@ use conversations::{
     model, run,
 };
 
-use crate::known;
-
 /// No conversation takes as long, in seconds.
 const LIMIT: u32 = 60;
 /// How many are held with one context.
@@ -191,10 +189,10 @@ pub fn work(directory: &Path) {
         unsafe { libc::alarm(LIMIT) };
         let conversation = Case::parse(&line).conversation();
         let (mut outcome, events) = run::run(&host, &conversation);
-        known::canonical(&conversation, &mut outcome);
+        model::canonical(&conversation, &mut outcome);
         let mut lines = outcome.lines();
         if let Some(mut expected) = model::expect(&conversation, &events, outcome.closed) {
-            known::canonical(&conversation, &mut expected);
+            model::canonical(&conversation, &mut expected);
             let differences = model::compare(&expected, &outcome);
             if !differences.is_empty() {
                 lines.extend(
