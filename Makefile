@@ -10,6 +10,7 @@
 # make upstream-under-load  runs upstream's programs ROUNDS times (20) on a machine that is kept busy
 # make demo       runs the programs in c-examples
 # make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
+# make conversations  holds CONVERSATIONS (100000) of a raw peer with the library and with upstream's, from SEED on, and compares
 # make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
@@ -34,7 +35,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak install clean
+.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak conversations install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -115,6 +116,11 @@ bench: all
 soak: export SOAK_SECONDS ?= 600
 soak: all
 	$(TEST) --package capi-tests --test stress -- soak
+
+CONVERSATIONS ?= 100000
+SEED ?= 0
+conversations: all
+	$(CARGO) run --quiet --profile checks --package capi-tests --bin conversations $(CONVERSATIONS) $(SEED)
 
 relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
 

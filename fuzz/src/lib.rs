@@ -9,6 +9,7 @@
 //! | [`handshake`] | greetings, and handshakes with NULL and PLAIN |
 //! | [`curve`] | what an attacker with keys puts into boxes, and does to them |
 //! | [`connection`] | all that comes over a connection, over a socket |
+//! | [`conversation`] | all that a peer says and an application does, over a socket of the C API |
 //! | [`text`] | endpoints, Z85, the answers of a SOCKS proxy |
 //!
 //! `cargo test --release --package fuzz` runs them all for some seconds, from [`seeds`] and with a mutator of its own.
@@ -16,10 +17,12 @@
 
 mod boxes;
 pub mod connection;
+pub mod conversation;
 pub mod curve;
 pub mod framing;
 pub mod handshake;
 mod input;
+mod library;
 mod memory;
 pub mod seeds;
 pub mod text;
@@ -57,6 +60,7 @@ targets! {
     connection::connection,
     connection::curve_connection,
     connection::stream,
+    conversation::conversations,
     text::endpoints,
     text::z85,
     text::socks,

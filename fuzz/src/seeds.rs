@@ -2,6 +2,8 @@
 //!
 //! The first octets of most are decisions, for which zero stands for what is usual.
 
+use conversations::choices::Choices;
+
 use crate::handshake::greeting;
 
 const READY: &[u8] = b"\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\x02id";
@@ -173,6 +175,17 @@ pub fn curve_connection() -> Vec<Vec<u8>> {
 
 pub fn stream() -> Vec<Vec<u8>> {
     all([b"\0\0\0\0\x01some octets", b"\0\x01\x07\x07\x40many octets"])
+}
+
+/// Octets at random: all of them say something.
+pub fn conversations() -> Vec<Vec<u8>> {
+    let octets = |seed| {
+        let mut choices = Choices::of_seed(seed);
+        (0..40 + 20 * seed)
+            .map(|_| choices.below(256) as u8)
+            .collect()
+    };
+    (0..24).map(octets).collect()
 }
 
 pub fn endpoints() -> Vec<Vec<u8>> {

@@ -1,0 +1,789 @@
+//! Holds a conversation with a socket of a library, in one thread and without sleeping.
+//!
+//! What came of it does not depend on time: before the application does something whose result depends on what the
+//! peer has said, the peer sends a marker, and both wait until it has come through.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    generate::{Conversation, Security, Step, kind},
+    host::{Errno, Host, Socket, option},
+    peer::{Listener, Peer, fresh_name},
+    wire::{self, COMMAND, Frame, MORE, Version},
+};
+
+/// A message's parts.
+pub type Message = Vec<Vec<u8>>;
+
+/// What has happened, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The peer has said these octets.
+    Said(Vec<u8>),
+    /// The application has sent a message.
+    Sent(Message),
+    /// The application has subscribed or unsubscribed.
+    Subscribed(bool, Vec<u8>),
+    /// The application has received a message.
+    Received(Message),
+}
+
+/// What came of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// What the application has received. A routing id that the library has made up is empty.
+    pub received: Vec<Message>,
+    /// The messages that the peer has heard. Of a peer without a protocol, one with all that it has heard.
+    pub messages: Vec<Message>,
+    /// The commands that the peer has heard.
+    pub commands: Vec<Vec<u8>>,
+    /// Whether the library has closed the connection.
+    pub closed: bool,
+    /// What must not happen: somebody has waited in vain, what the peer heard is no frame.
+    pub trouble: Vec<String>,
+}
+
+/// How long to wait for what has to happen.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where a ZAP handler binds.
+pub const ZAP: &str = "inproc://zeromq.zap.01";
+
+/// Answers, as the ZAP handler (RFC 27), that everybody may come in, until its context ends. The socket is a REP.
+pub fn welcome_everybody<S: Socket>(socket: &S) {
+    let mut request = Vec::new();
+    loop {
+        match socket.recv() {
+            Ok((part, more)) => {
+                request.push(part);
+                if more {
+                    continue;
+                }
+                let number = request.get(1).cloned().unwrap_or_default();
+                request.clear();
+                // With a name for the user, upstream's REQ takes it for a broken reply.
+                let reply: [&[u8]; 6] = [b"1.0", &number, b"200", b"OK", b"", b""];
+                for (n, part) in reply.iter().enumerate() {
+                    let _ = socket.send(part, n < 5);
+                }
+            }
+            Err(libc::EAGAIN) => socket.wait(true, -1, 0, 1000),
+            Err(_) => return,
+        }
+    }
+}
+
+struct Run<'a, S> {
+    conversation: &'a Conversation,
+    socket: S,
+    peer: Peer,
+    /// What the peer is about to say.
+    gathered: Vec<u8>,
+    /// Whether the peer has begun a message that it has not ended.
+    inside: bool,
+    /// Whether the peer has said anything since the last marker came through.
+    unheard: bool,
+    markers: usize,
+    outcome: Outcome,
+    events: Vec<Event>,
+    /// Whether the peer has subscribed to all there is, so that a publisher's marker says nothing.
+    everything: bool,
+    /// The message that the application is receiving.
+    parts: Message,
+    /// The routing id of the peer, for a ROUTER.
+    id: Option<Vec<u8>>,
+    /// How many messages the peer must hear.
+    sent: usize,
+    /// How many replies the peer has said since the last request.
+    replies: usize,
+    /// Whether the peer has said octets that are no frame: what follows may be taken for anything.
+    wild: bool,
+    /// The step that is being taken.
+    step: usize,
+    deadline: Instant,
+}
+
+/// Holds the conversation. Returns what came of it, and all that has happened.
+pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Event>) {
+    let socket = host.socket(kind(conversation.kind));
+    configure(&socket, conversation);
+    let bare = conversation.kind == "STREAM";
+    let peer = if conversation.binds {
+        let endpoint = if conversation.tcp {
+            "tcp://127.0.0.1:*".into()
+        } else {
+            fresh_name()
+        };
+        let endpoint = socket.bind(&endpoint).expect("an endpoint");
+        Peer::connect(&endpoint, conversation.version, bare)
+    } else {
+        let (listener, endpoint) = Listener::new(conversation.tcp).expect("a listener");
+        socket.connect(&endpoint).expect("an endpoint");
+        Peer::accept(listener, conversation.version, bare)
+    };
+    let mut run = Run {
+        conversation,
+        socket,
+        peer: peer.expect("a connection"),
+        gathered: Vec::new(),
+        inside: false,
+        unheard: true,
+        markers: 0,
+        outcome: Outcome::default(),
+        events: Vec::new(),
+        everything: conversation.version == Version::Unversioned,
+        parts: Vec::new(),
+        id: None,
+        sent: 0,
+        replies: 0,
+        wild: false,
+        step: 0,
+        deadline: Instant::now() + PATIENCE,
+    };
+    run.all();
+    let Run {
+        peer,
+        mut outcome,
+        events,
+        ..
+    } = run;
+    tell_heard(conversation, &peer, &mut outcome);
+    (outcome, events)
+}
+
+fn configure<S: Socket>(socket: &S, conversation: &Conversation) {
+    let set = |option, value: i32| socket.set(option, &value.to_ne_bytes()).expect("an option");
+    set(option::RECONNECT_IVL, -1);
+    set(option::RCVHWM, conversation.rcvhwm);
+    set(option::SNDHWM, conversation.sndhwm);
+    let limit = conversation.maxmsgsize;
+    socket
+        .set(option::MAXMSGSIZE, &limit.to_ne_bytes())
+        .expect("an option");
+    match conversation.security {
+        Security::Null => {}
+        Security::Plain => set(option::PLAIN_SERVER, 1),
+        Security::PlainClient => {
+            socket
+                .set(option::PLAIN_USERNAME, b"name")
+                .expect("an option");
+            socket
+                .set(option::PLAIN_PASSWORD, b"password")
+                .expect("an option");
+        }
+    }
+    if conversation.kind == "SUB" {
+        // What markers begin with.
+        socket.set(option::SUBSCRIBE, b"~").expect("an option");
+    }
+}
+
+/// What the peer says before its first frame: what it says at first, and what it says to each command that it hears.
+pub fn handshake(conversation: &Conversation) -> Vec<Vec<u8>> {
+    let Conversation {
+        version,
+        security,
+        identity,
+        ..
+    } = conversation;
+    if conversation.kind == "STREAM" {
+        return vec![Vec::new()];
+    }
+    if !version.has_commands() {
+        return vec![wire::old_introduction(
+            *version,
+            kind(conversation.peer) as u8,
+            identity,
+        )];
+    }
+    let minor = u8::from(*version == Version::V31);
+    let metadata = wire::metadata(conversation.peer.as_bytes(), identity);
+    let mechanism: &[u8] = if *security == Security::Null {
+        b"NULL"
+    } else {
+        b"PLAIN"
+    };
+    let mut greeting = wire::greeting(minor, mechanism, *security == Security::PlainClient);
+    let say = |name: &[u8], body: &[u8]| {
+        let mut out = Vec::new();
+        wire::frame(*version, COMMAND, &wire::command(name, body), &mut out);
+        out
+    };
+    match security {
+        Security::Null => {
+            greeting.extend(say(b"READY", &metadata));
+            vec![greeting, Vec::new()]
+        }
+        Security::Plain => {
+            greeting.extend(say(b"HELLO", b"\x04name\x08password"));
+            vec![greeting, say(b"INITIATE", &metadata), Vec::new()]
+        }
+        Security::PlainClient => vec![greeting, say(b"WELCOME", b""), say(b"READY", &metadata)],
+    }
+}
+
+impl<S: Socket> Run<'_, S> {
+    fn all(&mut self) {
+        self.handshake();
+        for n in 0..self.conversation.steps.len() {
+            self.step = n;
+            self.deadline = Instant::now() + PATIENCE;
+            self.take_step(&self.conversation.steps[n]);
+            if self.is_over() {
+                break;
+            }
+        }
+        self.step = self.conversation.steps.len();
+        self.deadline = Instant::now() + PATIENCE;
+        self.end();
+        self.receive(usize::MAX);
+        self.outcome.closed = self.peer.closed;
+    }
+
+    fn handshake(&mut self) {
+        for (heard, octets) in handshake(self.conversation).into_iter().enumerate() {
+            if !self.conversation.pipelined {
+                self.until(true, |run| run.peer.frames.len() >= heard);
+            }
+            self.gathered.extend(octets);
+            if !self.conversation.pipelined {
+                self.flush(0);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.peer.closed || self.peer.rubbish || !self.outcome.trouble.is_empty()
+    }
+
+    fn take_step(&mut self, step: &Step) {
+        let version = self.conversation.version;
+        match step {
+            Step::Frame { flags, long, body } => {
+                self.say(*flags, *long, &body.octets());
+            }
+            Step::Raw(octets) => {
+                self.gathered.extend(octets);
+                self.wild |= self.conversation.kind != "STREAM";
+            }
+            Step::Flush(held) => self.flush(*held),
+            Step::Sync => self.sync(),
+            Step::Send(parts) => {
+                let parts: Message = parts.iter().map(|part| part.octets()).collect();
+                self.send(parts);
+            }
+            Step::Subscribe(add, topic) => self.subscribe(*add, topic),
+            Step::Take(_) if self.conversation.kind == "REQ" => self.take_reply(),
+            Step::Take(count) => {
+                if version.is_old() || !self.conversation.eager {
+                    self.flush(0);
+                }
+                self.receive(*count);
+            }
+        }
+    }
+
+    /// The peer's next frame.
+    fn say(&mut self, flags: u8, long: bool, body: &[u8]) {
+        let version = self.conversation.version;
+        wire::head(version, flags, body.len(), long, &mut self.gathered);
+        self.gathered.extend(body);
+        if flags & COMMAND == 0 || version.is_old() {
+            self.inside = flags & MORE != 0;
+            self.replies += usize::from(!self.inside);
+        }
+        self.everything |= body == [1];
+        self.unheard = true;
+    }
+
+    /// Has all that was gathered go out, but for so many octets.
+    fn flush(&mut self, held: usize) {
+        let held = self.gathered.len() - held.min(self.gathered.len());
+        let rest = self.gathered.split_off(held);
+        let mut out = std::mem::replace(&mut self.gathered, rest);
+        if out.is_empty() {
+            return;
+        }
+        self.events.push(Event::Said(out.clone()));
+        while !self.peer.write(&mut out) && !self.is_over() {
+            let progress = self.peer.read() | self.receive(8);
+            if !progress {
+                let _ = self.socket.events();
+                self.wait_at_most(5, libc::POLLIN | libc::POLLOUT, true);
+            }
+        }
+        if !self.conversation.tcp {
+            self.peer.yield_until_read();
+        }
+        if self.conversation.eager {
+            self.receive(usize::MAX);
+        }
+    }
+
+    /// Waits until something happens, or for so long. Somebody waits in vain when the time is up.
+    fn wait_at_most(&mut self, milliseconds: i64, events: i16, input: bool) {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let step = self.step;
+            self.outcome
+                .trouble
+                .push(format!("time is up at step {step}"));
+            return;
+        }
+        let timeout = (left.as_millis() as i64 + 1).min(milliseconds);
+        let input = input && self.receives();
+        self.socket.wait(input, self.peer.fd(), events, timeout);
+    }
+
+    /// Takes what comes, until it is what is waited for, or all is over.
+    fn until(&mut self, input: bool, done: impl FnMut(&mut Self) -> bool) {
+        self.until_at_intervals(i64::MAX, input, done);
+    }
+
+    /// The same, where `done` itself does something at least every so many milliseconds.
+    fn until_at_intervals(
+        &mut self,
+        milliseconds: i64,
+        input: bool,
+        mut done: impl FnMut(&mut Self) -> bool,
+    ) {
+        loop {
+            self.peer.read();
+            if input {
+                self.receive(usize::MAX);
+            }
+            if done(self) || self.is_over() {
+                return;
+            }
+            self.wait_at_most(milliseconds, libc::POLLIN, input);
+        }
+    }
+
+    /// Whether the application receives whatever comes.
+    fn receives(&self) -> bool {
+        !["PUB", "PUSH", "REQ"].contains(&self.conversation.kind)
+    }
+
+    /// The application receives up to so many messages. Whether there was one.
+    fn receive(&mut self, count: usize) -> bool {
+        let _ = self.socket.events();
+        if !self.receives() {
+            return false;
+        }
+        (0..count).take_while(|_| self.receive_one()).count() > 0
+    }
+
+    fn receive_one(&mut self) -> bool {
+        loop {
+            match self.socket.recv() {
+                Ok((part, more)) => {
+                    self.parts.push(part);
+                    if !more {
+                        break;
+                    }
+                }
+                // An XPUB hands on parts before it has the whole message.
+                Err(libc::EAGAIN) if self.parts.is_empty() || self.conversation.kind == "XPUB" => {
+                    return false;
+                }
+                Err(errno) => {
+                    self.trouble(
+                        &format!("receiving part {} failed", self.parts.len()),
+                        errno,
+                    );
+                    return false;
+                }
+            }
+        }
+        let message = std::mem::take(&mut self.parts);
+        self.received(message);
+        true
+    }
+
+    fn trouble(&mut self, what: &str, errno: Errno) {
+        let error = std::io::Error::from_raw_os_error(errno);
+        self.outcome.trouble.push(format!("{what}: {error}"));
+    }
+
+    fn received(&mut self, mut message: Message) {
+        match self.conversation.kind {
+            "REP" => {
+                let reply = message.clone();
+                self.send_now(&reply);
+            }
+            "ROUTER" => {
+                self.id = Some(message[0].clone());
+                if self.conversation.identity.is_empty() && message[0].len() == 5 {
+                    message[0].clear();
+                }
+            }
+            // How it is cut is chance.
+            "STREAM" => {
+                self.id = Some(message.remove(0));
+                let Some(last) = self.outcome.received.last_mut() else {
+                    self.outcome.received.push(message);
+                    return;
+                };
+                if !message.is_empty() && !message[0].is_empty() && !last[0].is_empty() {
+                    last[0].append(&mut message[0]);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.events.push(Event::Received(message.clone()));
+        self.outcome.received.push(message);
+    }
+
+    /// Has the peer wait until all it has said was taken.
+    fn sync(&mut self) {
+        if self.wild {
+            return self.flush(0);
+        }
+        self.markers += 1;
+        let marker = format!("~sync-{}", self.markers).into_bytes();
+        let kind = self.conversation.kind;
+        if self.inside && !["REQ", "PUSH", "STREAM"].contains(&kind) {
+            self.say(0, false, b"");
+        }
+        match kind {
+            "REQ" | "PUSH" => self.ping(),
+            "PUB" => {
+                self.ping();
+                self.sync_publisher(&marker);
+            }
+            "STREAM" => {
+                self.gathered.extend(&marker);
+                self.flush(0);
+                self.until(true, |run| run.ends_with(&marker));
+            }
+            _ => {
+                if kind == "REP" {
+                    self.say(MORE, false, b"");
+                }
+                self.say(0, false, &marker);
+                self.flush(0);
+                self.until(true, |run| run.ends_with(&marker));
+            }
+        }
+        self.unheard = false;
+    }
+
+    fn ends_with(&self, marker: &[u8]) -> bool {
+        let last = self
+            .outcome
+            .received
+            .last()
+            .and_then(|message| message.last());
+        last.is_some_and(|part| part.ends_with(marker))
+    }
+
+    /// The peer asks twice. The second answer tells that all before the first question was handed on.
+    fn ping(&mut self) {
+        if !self.conversation.version.has_commands() || self.wild {
+            return self.flush(0);
+        }
+        for n in 0..2 {
+            self.markers += 1;
+            let context = format!("?{}-{n}", self.markers);
+            let body = [b"\x04PING\0\0", context.as_bytes()].concat();
+            self.say(COMMAND, false, &body);
+            self.flush(0);
+            let pong = [b"\x04PONG", context.as_bytes()].concat();
+            let from = self.peer.frames.len();
+            // A publisher looks at what comes when it is called.
+            self.until_at_intervals(2, true, |run| {
+                let mut frames = run.peer.frames[from..].iter();
+                frames.any(|frame| frame.flags & COMMAND != 0 && frame.body == pong)
+            });
+        }
+    }
+
+    /// The peer subscribes, and the publisher publishes until it hears of it.
+    fn sync_publisher(&mut self, marker: &[u8]) {
+        match self.conversation.version {
+            Version::V31 => self.say(COMMAND, false, &wire::command(b"SUBSCRIBE", marker)),
+            _ => self.say(0, false, &[b"\x01", marker].concat()),
+        }
+        self.flush(0);
+        let from = self.peer.frames.len();
+        self.until_at_intervals(1, true, |run| {
+            let mut frames = run.peer.frames[from..].iter();
+            if frames.any(|frame| frame.body == marker) {
+                return true;
+            }
+            let _ = run.socket.events();
+            let _ = run.socket.send(marker, false);
+            false
+        });
+    }
+
+    fn send_now(&mut self, parts: &[Vec<u8>]) -> bool {
+        for (n, part) in parts.iter().enumerate() {
+            let more = n + 1 < parts.len();
+            loop {
+                match self.socket.send(part, more) {
+                    Ok(()) => break,
+                    // There is room when the peer has read.
+                    Err(libc::EAGAIN) if !self.is_over() => {
+                        if !self.peer.read() {
+                            self.socket.wait(false, self.peer.fd(), libc::POLLIN, 1);
+                        }
+                        if Instant::now() > self.deadline {
+                            self.trouble("sending failed", libc::EAGAIN);
+                        }
+                    }
+                    Err(errno) => {
+                        if !self.peer.closed {
+                            self.trouble("sending failed", errno);
+                        }
+                        return false;
+                    }
+                }
+            }
+        }
+        self.sent += 1;
+        self.events.push(Event::Sent(parts.to_vec()));
+        true
+    }
+
+    fn send(&mut self, mut parts: Message) {
+        if self.unheard {
+            self.sync();
+        }
+        let untold = self.conversation.kind == "PUB"
+            && self.everything
+            && !self.conversation.version.has_commands();
+        if self.is_over() || self.wild || untold {
+            return;
+        }
+        if self.conversation.kind == "ROUTER" {
+            let Some(id) = self.id.clone() else { return };
+            parts.insert(0, id);
+        }
+        if self.conversation.kind == "REQ" {
+            let mut events = self.events.iter().rev();
+            if let Some(Event::Sent(_)) = events.find(|event| !matches!(event, Event::Said(_))) {
+                // A request waits for its reply.
+                return;
+            }
+            if self.replies > 0 && !self.conversation.version.has_commands() {
+                // Nothing tells whether a reply that is forgotten has come by now.
+                return;
+            }
+            self.replies = 0;
+        }
+        let _ = self.socket.events();
+        if self.send_now(&parts) && self.conversation.kind == "REQ" {
+            let sent = self.sent;
+            self.until(false, |run| run.heard_messages() >= sent);
+        }
+    }
+
+    /// How many messages the peer has heard.
+    fn heard_messages(&self) -> usize {
+        let frames = self.peer.frames.iter().skip(self.introduction());
+        frames
+            .filter(|frame| frame.flags & (MORE | COMMAND) == 0)
+            .count()
+    }
+
+    /// How many frames the library's introduction has.
+    fn introduction(&self) -> usize {
+        usize::from(!self.conversation.version.has_commands() && self.conversation.kind != "STREAM")
+    }
+
+    fn subscribe(&mut self, add: bool, topic: &[u8]) {
+        if self.unheard {
+            self.sync();
+        }
+        if self.is_over() || self.wild {
+            return;
+        }
+        let result = match self.conversation.kind {
+            "SUB" => self.socket.set(
+                if add {
+                    option::SUBSCRIBE
+                } else {
+                    option::UNSUBSCRIBE
+                },
+                topic,
+            ),
+            _ => self.socket.send(&[&[u8::from(add)], topic].concat(), false),
+        };
+        match result {
+            Ok(()) => self.events.push(Event::Subscribed(add, topic.to_vec())),
+            // There was no such subscription.
+            Err(libc::EINVAL) => {}
+            Err(errno) => self.trouble("subscribing failed", errno),
+        }
+    }
+
+    /// The application receives a reply, if the peer has said one.
+    fn take_reply(&mut self) {
+        self.ping();
+        if self.replies == 0 || self.wild {
+            return;
+        }
+        let _ = self.socket.events();
+        let before = self.outcome.received.len();
+        let mut failed = None;
+        self.until_at_intervals(1, false, |run| {
+            let mut message = Vec::new();
+            loop {
+                match run.socket.recv() {
+                    Ok((part, more)) => {
+                        message.push(part);
+                        if !more {
+                            run.received(message);
+                            return true;
+                        }
+                    }
+                    Err(libc::EAGAIN) => return false,
+                    Err(errno) => {
+                        failed = Some(errno);
+                        return true;
+                    }
+                }
+            }
+        });
+        if failed.is_none() && before < self.outcome.received.len() {
+            self.replies -= 1;
+        }
+    }
+
+    /// Waits until each side has heard all that the other has said.
+    fn end(&mut self) {
+        if !self.is_over() {
+            self.sync();
+        }
+        if !self.is_over() && self.conversation.kind != "STREAM" {
+            self.ping();
+        }
+        if self.is_over() {
+            return self.hung_up();
+        }
+        let sent = self.sent;
+        match self.conversation.kind {
+            _ if self.wild => {
+                self.peer.hang_up();
+                self.until(true, |run| run.peer.closed);
+            }
+            "REQ" | "PUSH" if !self.conversation.version.has_commands() => {
+                self.until(false, |run| run.heard_messages() >= sent);
+                // Nothing else tells that all was taken.
+                self.peer.hang_up();
+                self.until(false, |run| run.peer.closed);
+            }
+            "PUB" | "STREAM" => {}
+            "XPUB" => self.sync_publisher(b"~end"),
+            "SUB" | "XSUB" => {
+                self.subscribe(true, b"~end");
+                self.until(false, |run| {
+                    let mut frames = run.peer.frames.iter();
+                    frames.any(|frame| frame.body.ends_with(b"~end"))
+                });
+            }
+            _ => self.until(false, |run| run.heard_messages() >= sent),
+        }
+        if self.is_over() {
+            self.hung_up();
+        }
+    }
+
+    /// What was said before it hung up still comes.
+    fn hung_up(&mut self) {
+        for _ in 0..3 {
+            while self.receive(usize::MAX) {}
+            self.socket.wait(self.receives(), -1, 0, 1);
+        }
+    }
+}
+
+/// What the peer has heard after the handshake.
+fn tell_heard(conversation: &Conversation, peer: &Peer, outcome: &mut Outcome) {
+    let bare = conversation.kind == "STREAM";
+    let old = !conversation.version.has_commands() && !bare;
+    let mut message = Vec::new();
+    let is_marker = |frame: &Frame| {
+        ["PUB", "XPUB"].contains(&conversation.kind) && frame.body.starts_with(b"~")
+    };
+    for frame in peer
+        .frames
+        .iter()
+        .skip(usize::from(old))
+        .filter(|frame| !is_marker(frame))
+    {
+        if frame.flags & COMMAND != 0 {
+            let handshake: [&[u8]; 2] = [b"\x05READY", b"\x05HELLO"];
+            let handshake_too: [&[u8]; 2] = [b"\x07WELCOME", b"\x08INITIATE"];
+            if !handshake
+                .iter()
+                .chain(&handshake_too)
+                .any(|name| frame.body.starts_with(name))
+            {
+                outcome.commands.push(frame.body.clone());
+            }
+            continue;
+        }
+        message.push(frame.body.clone());
+        if frame.flags & MORE == 0 {
+            outcome.messages.push(std::mem::take(&mut message));
+        }
+    }
+    if !message.is_empty() && !outcome.closed {
+        outcome
+            .trouble
+            .push("the peer has heard part of a message".into());
+    }
+    if peer.rubbish {
+        outcome
+            .trouble
+            .push("the peer has heard what is no frame".into());
+    }
+}
+
+/// A body, short enough to read, and different for different bodies.
+fn show(body: &[u8]) -> String {
+    if body.len() <= 64 {
+        return format!("[{}]", body.escape_ascii());
+    }
+    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!(
+        "[{}.. {} octets, {hash:016x}]",
+        body[..16].escape_ascii(),
+        body.len()
+    )
+}
+
+impl Outcome {
+    /// In lines.
+    pub fn lines(&self) -> Vec<String> {
+        let parts = |message: &Message| message.iter().map(|part| show(part)).collect::<String>();
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(
+            self.received
+                .iter()
+                .map(|message| format!("received {}", parts(message))),
+        );
+        lines.extend(
+            self.messages
+                .iter()
+                .map(|message| format!("peer heard {}", parts(message))),
+        );
+        lines.extend(
+            self.commands
+                .iter()
+                .map(|body| format!("peer heard command {}", show(body))),
+        );
+        lines.push(if self.closed { "closed" } else { "open" }.into());
+        lines.extend(
+            self.trouble
+                .iter()
+                .map(|trouble| format!("trouble: {trouble}")),
+        );
+        lines
+    }
+}
