@@ -11,6 +11,7 @@
 # make demo       runs the programs in c-examples
 # make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
 # make conversations  holds CONVERSATIONS (100000) of a raw peer with the library and with upstream's, from SEED on, and compares
+# make inject     has system calls fail while sockets talk, in RUNS (1000) runs from SEED on
 # make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
@@ -35,7 +36,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak conversations install clean
+.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak conversations inject install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -121,6 +122,11 @@ CONVERSATIONS ?= 100000
 SEED ?= 0
 conversations: all
 	$(CARGO) run --quiet --profile checks --package capi-tests --bin conversations $(CONVERSATIONS) $(SEED)
+
+inject: export RUNS ?= 1000
+inject: export SEED := $(SEED)
+inject: all
+	$(TEST) --package capi-tests --test inject -- --nocapture
 
 relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
 

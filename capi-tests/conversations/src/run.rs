@@ -667,7 +667,7 @@ impl<S: Socket> Run<'_, S> {
         match self.conversation.kind {
             _ if self.wild => {
                 self.peer.hang_up();
-                self.until(true, |run| run.peer.closed);
+                self.until_at_intervals(2, true, |run| run.peer.closed);
             }
             "REQ" | "PUSH" if !self.conversation.version.has_commands() => {
                 self.until(false, |run| run.heard_messages() >= sent);
@@ -676,7 +676,10 @@ impl<S: Socket> Run<'_, S> {
                 self.until(false, |run| run.peer.closed);
             }
             "PUB" | "STREAM" => {}
-            "XPUB" => self.sync_publisher(b"~end"),
+            "XPUB" => {
+                self.sync_publisher(b"~end");
+                self.until(true, |run| run.ends_with(b"~end"));
+            }
             "SUB" | "XSUB" => {
                 self.subscribe(true, b"~end");
                 self.until(false, |run| {
