@@ -73,7 +73,7 @@ test-pyzmq test-czmq: test-%: all
 	capi-tests/$*.sh $(PROGRAMS)/prefix $$($(CARGO) run --quiet --release --package capi-tests --bin reference) \
 	    $(PROGRAMS)/$*
 
-# With coverage as cargo-fuzz has it. What was found is kept beside the programs, to go on from.
+# A peer may name any size, for which there is no memory then. With coverage as cargo-fuzz has it. What was found is kept beside the programs, to go on from.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 FUZZING := $(TARGET)/../fuzzing
@@ -87,7 +87,7 @@ fuzz:
 	$(FUZZ_PROGRAMS)/seeds $(FUZZING)/corpus > /dev/null
 	for target in $(FUZZ_TARGETS); do \
 	    echo "--- $$target"; \
-	    $(FUZZ_PROGRAMS)/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
+	    ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_PROGRAMS)/$$target -malloc_limit_mb=1000000000 -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
 	        -artifact_prefix=$(FUZZING)/$$target- $(FUZZING)/corpus/$$target; \
 	done
 

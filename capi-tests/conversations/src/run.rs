@@ -84,6 +84,8 @@ struct Run<'a, S> {
     id: Option<Vec<u8>>,
     /// How many messages the peer must hear.
     sent: usize,
+    /// Whether the message that goes on is one that a REQ takes for a reply.
+    replying: bool,
     /// How many replies the peer has said since the last request.
     replies: usize,
     /// Whether the peer has said octets that are no frame: what follows may be taken for anything.
@@ -125,6 +127,7 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
         parts: Vec::new(),
         id: None,
         sent: 0,
+        replying: false,
         replies: 0,
         wild: false,
         step: 0,
@@ -279,8 +282,11 @@ impl<S: Socket> Run<'_, S> {
         wire::head(version, flags, body.len(), long, &mut self.gathered);
         self.gathered.extend(body);
         if flags & COMMAND == 0 || version.is_old() {
+            if !self.inside {
+                self.replying = body.is_empty();
+            }
             self.inside = flags & MORE != 0;
-            self.replies += usize::from(!self.inside);
+            self.replies += usize::from(!self.inside && self.replying);
         }
         self.everything |= body == [1];
         self.unheard = true;
