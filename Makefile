@@ -11,6 +11,7 @@
 # make demo       runs the programs in c-examples
 # make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
 # make conversations  holds CONVERSATIONS (100000) of a raw peer with the library and with upstream's, from SEED on, and compares
+# make inject     has system calls fail while sockets talk, in RUNS (1000) runs from SEED on
 # make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built
@@ -35,7 +36,7 @@ SOVERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak conversations install clean
+.PHONY: all header test test-pyzmq test-czmq fuzz asan tsan memcheck upstream-under-load demo bench soak conversations inject install clean
 
 all: header
 	$(CARGO) build --release --package libzmq
@@ -72,7 +73,7 @@ test-pyzmq test-czmq: test-%: all
 	capi-tests/$*.sh $(PROGRAMS)/prefix $$($(CARGO) run --quiet --release --package capi-tests --bin reference) \
 	    $(PROGRAMS)/$*
 
-# With coverage as cargo-fuzz has it. What was found is kept beside the programs, to go on from.
+# A peer may name any size, for which there is no memory then. With coverage as cargo-fuzz has it. What was found is kept beside the programs, to go on from.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
 FUZZING := $(TARGET)/../fuzzing
@@ -86,7 +87,7 @@ fuzz:
 	$(FUZZ_PROGRAMS)/seeds $(FUZZING)/corpus > /dev/null
 	for target in $(FUZZ_TARGETS); do \
 	    echo "--- $$target"; \
-	    $(FUZZ_PROGRAMS)/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
+	    ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_PROGRAMS)/$$target -malloc_limit_mb=1000000000 -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
 	        -artifact_prefix=$(FUZZING)/$$target- $(FUZZING)/corpus/$$target; \
 	done
 
@@ -121,6 +122,11 @@ CONVERSATIONS ?= 100000
 SEED ?= 0
 conversations: all
 	$(CARGO) run --quiet --profile checks --package capi-tests --bin conversations $(CONVERSATIONS) $(SEED)
+
+inject: export RUNS ?= 1000
+inject: export SEED := $(SEED)
+inject: all
+	$(TEST) --package capi-tests --test inject -- --nocapture
 
 relative = $(shell realpath --canonicalize-missing --relative-to=$(1) $(2))
 

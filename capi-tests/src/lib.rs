@@ -10,6 +10,7 @@
 //! | [`peers`] | two processes with a library each, in a conversation |
 //! | [`process`] | a program run in a process group of its own, under a time limit |
 //! | [`random`] | random numbers of a seed |
+//! | [`raw`] | a raw peer that waits for what it is told |
 //! | [`reference`] | upstream's libzmq 4.3.5, built from its sources |
 //! | [`upstream`] | upstream's own test programs: which there are, and how they are built and run |
 //! | [`fuzz_corpus`] | the input of upstream's fuzzers |
@@ -26,5 +27,6 @@ pub mod library;
 pub mod peers;
 pub mod process;
 pub mod random;
+pub mod raw;
 pub mod reference;
 pub mod upstream;

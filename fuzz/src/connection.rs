@@ -231,15 +231,20 @@ fn bounds(input: &mut Input) -> (usize, u32) {
 }
 
 /// How long bodies are: around all that is decided by length.
-const LENGTHS: [usize; 16] = [
-    0, 1, 2, 40, 254, 255, 256, 300, 4096, 8191, 8192, 8193, 32_768, 65_536, 100_000, 140_000,
+const LENGTHS: [usize; 40] = [
+    0, 1, 2, 40, 254, 255, 256, 300, 4096, 8191, 8192, 8193, 32_768, 65_536, 100_000, 140_000, 9,
+    30, 33, 41, 253, 257, 258, 259, 260, 261, 262, 263, 264, 265, 511, 512, 2047, 2048, 8182, 8183,
+    8184, 65_535, 65_547, 70_000,
 ];
+/// How often what comes again and again comes, if these bits of its flags are set: more than are looked at in one go.
+const TIMES: usize = 30;
+const AGAIN: u8 = 0x78;
 
-/// Bodies, with the flags that they get: parts of messages, commands, and what the input has.
+/// Bodies, with the octet of flags that they get: parts of messages, commands, and what the input has.
 fn bodies(input: &mut Input) -> Vec<(u8, Vec<u8>)> {
     let mut bodies = Vec::new();
     for _ in 0..input.below(24) {
-        let flags = input.octet() & 7;
+        let flags = input.octet();
         let names: [&[u8]; 6] = [
             b"",
             b"\x09SUBSCRIBE",
@@ -255,7 +260,9 @@ fn bodies(input: &mut Input) -> Vec<(u8, Vec<u8>)> {
         } else {
             body.resize(len, bodies.len() as u8);
         }
-        bodies.push((flags, body));
+        let times = if flags & AGAIN == AGAIN { TIMES } else { 1 };
+        let times = if len < 300 { times } else { 1 };
+        bodies.extend(std::iter::repeat_n((flags, body), times));
     }
     bodies
 }
@@ -269,13 +276,13 @@ fn frames(input: &mut Input, version: Version) -> Vec<u8> {
             Version::V1 => {
                 v1::write_header(zmq::zmtp::Flags::from_bits(flags), body.len(), &mut header)
             }
+            // Reserved bits say nothing.
             _ if flags & 2 == 0 && body.len() < 256 => {
                 header[..2].copy_from_slice(&[flags, body.len() as u8]);
                 2
             }
             _ => {
-                // Reserved bits say nothing.
-                header[0] = flags | 2 | (0xf8 * (flags >> 2));
+                header[0] = flags | 2;
                 header[1..9].copy_from_slice(&(body.len() as u64).to_be_bytes());
                 9
             }

@@ -19,17 +19,24 @@ static ALLOCATOR: Counting = Counting;
 fn count(bytes: isize) {
     // A thread that ends may free what it has no count for any more.
     let _ = TAKEN.try_with(|taken| {
-        taken.set(taken.get() + bytes);
+        taken.set(taken.get().wrapping_add(bytes));
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(taken.get())));
     });
+}
+
+/// Counts what was taken, if there was enough: a peer may name any size.
+fn taken(layout: Layout, at: *mut u8) -> *mut u8 {
+    if !at.is_null() {
+        count(layout.size() as isize);
+    }
+    at
 }
 
 // SAFETY: the system's allocator does it all.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
         // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+        taken(layout, unsafe { System.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
@@ -39,15 +46,17 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
         // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
+        taken(layout, unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
         // SAFETY: the caller's promise.
-        unsafe { System.realloc(at, layout, size) }
+        let at = unsafe { System.realloc(at, layout, size) };
+        if !at.is_null() {
+            count(size as isize - layout.size() as isize);
+        }
+        at
     }
 }
 

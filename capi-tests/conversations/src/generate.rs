@@ -512,7 +512,8 @@ pub fn generate(choices: &mut Choices) -> Conversation {
             -1
         },
         eager: choices.below(2) == 0,
-        pipelined: choices.below(2) == 0,
+        // A server of PLAIN has nothing to say before its client has asked.
+        pipelined: choices.below(2) == 0 && security == Security::Null,
         odd: choices.one_in(10),
         steps: Vec::new(),
     };

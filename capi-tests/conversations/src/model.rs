@@ -75,16 +75,20 @@ pub fn expect(conversation: &Conversation, events: &[Event], closed: bool) -> Op
 
 /// Whether a command is where upstream's takes it for part of a message, and nobody can say what is right.
 pub fn is_odd(conversation: &Conversation) -> bool {
-    let mut inside = false;
+    let (mut inside, mut wild) = (false, false);
     conversation.version.has_commands()
         && conversation.steps.iter().any(|step| match step {
             Step::Frame { flags, body, .. } if flags & COMMAND != 0 => {
                 let subscribes = subscription(&body.head).is_some();
                 let publishes = ["PUB", "XPUB"].contains(&conversation.kind);
-                flags & MORE != 0 || subscribes && (inside || !publishes)
+                flags & MORE != 0 || subscribes && (inside || wild || !publishes)
             }
             Step::Frame { flags, .. } => {
                 inside = flags & MORE != 0;
+                false
+            }
+            Step::Raw(_) => {
+                wild = true;
                 false
             }
             Step::Sync | Step::Send(_) | Step::Subscribe(..) => {

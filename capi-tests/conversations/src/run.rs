@@ -5,11 +5,16 @@
 
 use std::time::{Duration, Instant};
 
+mod outcome;
+mod sync;
+
+pub use outcome::Outcome;
+
 use crate::{
     generate::{Conversation, Security, Step, kind},
     host::{Errno, Host, Socket, option},
     peer::{Listener, Peer, fresh_name},
-    wire::{self, COMMAND, Frame, MORE, Version},
+    wire::{self, COMMAND, MORE, Version},
 };
 
 /// A message's parts.
@@ -26,21 +31,6 @@ pub enum Event {
     Subscribed(bool, Vec<u8>),
     /// The application has received a message.
     Received(Message),
-}
-
-/// What came of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outcome {
-    /// What the application has received. A routing id that the library has made up is empty.
-    pub received: Vec<Message>,
-    /// The messages that the peer has heard. Of a peer without a protocol, one with all that it has heard.
-    pub messages: Vec<Message>,
-    /// The commands that the peer has heard.
-    pub commands: Vec<Vec<u8>>,
-    /// Whether the library has closed the connection.
-    pub closed: bool,
-    /// What must not happen: somebody has waited in vain, what the peer heard is no frame.
-    pub trouble: Vec<String>,
 }
 
 /// How long to wait for what has to happen.
@@ -94,6 +84,8 @@ struct Run<'a, S> {
     id: Option<Vec<u8>>,
     /// How many messages the peer must hear.
     sent: usize,
+    /// Whether the message that goes on is one that a REQ takes for a reply.
+    replying: bool,
     /// How many replies the peer has said since the last request.
     replies: usize,
     /// Whether the peer has said octets that are no frame: what follows may be taken for anything.
@@ -135,6 +127,7 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
         parts: Vec::new(),
         id: None,
         sent: 0,
+        replying: false,
         replies: 0,
         wild: false,
         step: 0,
@@ -147,7 +140,7 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
         events,
         ..
     } = run;
-    tell_heard(conversation, &peer, &mut outcome);
+    outcome::tell_heard(conversation, &peer, &mut outcome);
     (outcome, events)
 }
 
@@ -289,8 +282,11 @@ impl<S: Socket> Run<'_, S> {
         wire::head(version, flags, body.len(), long, &mut self.gathered);
         self.gathered.extend(body);
         if flags & COMMAND == 0 || version.is_old() {
+            if !self.inside {
+                self.replying = body.is_empty();
+            }
             self.inside = flags & MORE != 0;
-            self.replies += usize::from(!self.inside);
+            self.replies += usize::from(!self.inside && self.replying);
         }
         self.everything |= body == [1];
         self.unheard = true;
@@ -317,45 +313,6 @@ impl<S: Socket> Run<'_, S> {
         }
         if self.conversation.eager {
             self.receive(usize::MAX);
-        }
-    }
-
-    /// Waits until something happens, or for so long. Somebody waits in vain when the time is up.
-    fn wait_at_most(&mut self, milliseconds: i64, events: i16, input: bool) {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let step = self.step;
-            self.outcome
-                .trouble
-                .push(format!("time is up at step {step}"));
-            return;
-        }
-        let timeout = (left.as_millis() as i64 + 1).min(milliseconds);
-        let input = input && self.receives();
-        self.socket.wait(input, self.peer.fd(), events, timeout);
-    }
-
-    /// Takes what comes, until it is what is waited for, or all is over.
-    fn until(&mut self, input: bool, done: impl FnMut(&mut Self) -> bool) {
-        self.until_at_intervals(i64::MAX, input, done);
-    }
-
-    /// The same, where `done` itself does something at least every so many milliseconds.
-    fn until_at_intervals(
-        &mut self,
-        milliseconds: i64,
-        input: bool,
-        mut done: impl FnMut(&mut Self) -> bool,
-    ) {
-        loop {
-            self.peer.read();
-            if input {
-                self.receive(usize::MAX);
-            }
-            if done(self) || self.is_over() {
-                return;
-            }
-            self.wait_at_most(milliseconds, libc::POLLIN, input);
         }
     }
 
@@ -435,89 +392,6 @@ impl<S: Socket> Run<'_, S> {
         self.outcome.received.push(message);
     }
 
-    /// Has the peer wait until all it has said was taken.
-    fn sync(&mut self) {
-        if self.wild {
-            return self.flush(0);
-        }
-        self.markers += 1;
-        let marker = format!("~sync-{}", self.markers).into_bytes();
-        let kind = self.conversation.kind;
-        if self.inside && !["REQ", "PUSH", "STREAM"].contains(&kind) {
-            self.say(0, false, b"");
-        }
-        match kind {
-            "REQ" | "PUSH" => self.ping(),
-            "PUB" => {
-                self.ping();
-                self.sync_publisher(&marker);
-            }
-            "STREAM" => {
-                self.gathered.extend(&marker);
-                self.flush(0);
-                self.until(true, |run| run.ends_with(&marker));
-            }
-            _ => {
-                if kind == "REP" {
-                    self.say(MORE, false, b"");
-                }
-                self.say(0, false, &marker);
-                self.flush(0);
-                self.until(true, |run| run.ends_with(&marker));
-            }
-        }
-        self.unheard = false;
-    }
-
-    fn ends_with(&self, marker: &[u8]) -> bool {
-        let last = self
-            .outcome
-            .received
-            .last()
-            .and_then(|message| message.last());
-        last.is_some_and(|part| part.ends_with(marker))
-    }
-
-    /// The peer asks twice. The second answer tells that all before the first question was handed on.
-    fn ping(&mut self) {
-        if !self.conversation.version.has_commands() || self.wild {
-            return self.flush(0);
-        }
-        for n in 0..2 {
-            self.markers += 1;
-            let context = format!("?{}-{n}", self.markers);
-            let body = [b"\x04PING\0\0", context.as_bytes()].concat();
-            self.say(COMMAND, false, &body);
-            self.flush(0);
-            let pong = [b"\x04PONG", context.as_bytes()].concat();
-            let from = self.peer.frames.len();
-            // A publisher looks at what comes when it is called.
-            self.until_at_intervals(2, true, |run| {
-                let mut frames = run.peer.frames[from..].iter();
-                frames.any(|frame| frame.flags & COMMAND != 0 && frame.body == pong)
-            });
-        }
-    }
-
-    /// The peer subscribes, and the publisher publishes until it hears of it.
-    fn sync_publisher(&mut self, marker: &[u8]) {
-        match self.conversation.version {
-            Version::V31 => self.say(COMMAND, false, &wire::command(b"SUBSCRIBE", marker)),
-            _ => self.say(0, false, &[b"\x01", marker].concat()),
-        }
-        self.flush(0);
-        let from = self.peer.frames.len();
-        self.until_at_intervals(1, true, |run| {
-            let mut frames = run.peer.frames[from..].iter();
-            if frames.any(|frame| frame.body == marker) {
-                return true;
-            }
-            let _ = run.socket.events();
-            let _ = run.socket.send(marker, false);
-            false
-        });
-    }
-
     fn send_now(&mut self, parts: &[Vec<u8>]) -> bool {
         for (n, part) in parts.iter().enumerate() {
             let more = n + 1 < parts.len();
@@ -580,19 +454,6 @@ impl<S: Socket> Run<'_, S> {
         }
     }
 
-    /// How many messages the peer has heard.
-    fn heard_messages(&self) -> usize {
-        let frames = self.peer.frames.iter().skip(self.introduction());
-        frames
-            .filter(|frame| frame.flags & (MORE | COMMAND) == 0)
-            .count()
-    }
-
-    /// How many frames the library's introduction has.
-    fn introduction(&self) -> usize {
-        usize::from(!self.conversation.version.has_commands() && self.conversation.kind != "STREAM")
-    }
-
     fn subscribe(&mut self, add: bool, topic: &[u8]) {
         if self.unheard {
             self.sync();
@@ -650,140 +511,5 @@ impl<S: Socket> Run<'_, S> {
         if failed.is_none() && before < self.outcome.received.len() {
             self.replies -= 1;
         }
-    }
-
-    /// Waits until each side has heard all that the other has said.
-    fn end(&mut self) {
-        if !self.is_over() {
-            self.sync();
-        }
-        if !self.is_over() && self.conversation.kind != "STREAM" {
-            self.ping();
-        }
-        if self.is_over() {
-            return self.hung_up();
-        }
-        let sent = self.sent;
-        match self.conversation.kind {
-            _ if self.wild => {
-                self.peer.hang_up();
-                self.until(true, |run| run.peer.closed);
-            }
-            "REQ" | "PUSH" if !self.conversation.version.has_commands() => {
-                self.until(false, |run| run.heard_messages() >= sent);
-                // Nothing else tells that all was taken.
-                self.peer.hang_up();
-                self.until(false, |run| run.peer.closed);
-            }
-            "PUB" | "STREAM" => {}
-            "XPUB" => self.sync_publisher(b"~end"),
-            "SUB" | "XSUB" => {
-                self.subscribe(true, b"~end");
-                self.until(false, |run| {
-                    let mut frames = run.peer.frames.iter();
-                    frames.any(|frame| frame.body.ends_with(b"~end"))
-                });
-            }
-            _ => self.until(false, |run| run.heard_messages() >= sent),
-        }
-        if self.is_over() {
-            self.hung_up();
-        }
-    }
-
-    /// What was said before it hung up still comes.
-    fn hung_up(&mut self) {
-        for _ in 0..3 {
-            while self.receive(usize::MAX) {}
-            self.socket.wait(self.receives(), -1, 0, 1);
-        }
-    }
-}
-
-/// What the peer has heard after the handshake.
-fn tell_heard(conversation: &Conversation, peer: &Peer, outcome: &mut Outcome) {
-    let bare = conversation.kind == "STREAM";
-    let old = !conversation.version.has_commands() && !bare;
-    let mut message = Vec::new();
-    let is_marker = |frame: &Frame| {
-        ["PUB", "XPUB"].contains(&conversation.kind) && frame.body.starts_with(b"~")
-    };
-    for frame in peer
-        .frames
-        .iter()
-        .skip(usize::from(old))
-        .filter(|frame| !is_marker(frame))
-    {
-        if frame.flags & COMMAND != 0 {
-            let handshake: [&[u8]; 2] = [b"\x05READY", b"\x05HELLO"];
-            let handshake_too: [&[u8]; 2] = [b"\x07WELCOME", b"\x08INITIATE"];
-            if !handshake
-                .iter()
-                .chain(&handshake_too)
-                .any(|name| frame.body.starts_with(name))
-            {
-                outcome.commands.push(frame.body.clone());
-            }
-            continue;
-        }
-        message.push(frame.body.clone());
-        if frame.flags & MORE == 0 {
-            outcome.messages.push(std::mem::take(&mut message));
-        }
-    }
-    if !message.is_empty() && !outcome.closed {
-        outcome
-            .trouble
-            .push("the peer has heard part of a message".into());
-    }
-    if peer.rubbish {
-        outcome
-            .trouble
-            .push("the peer has heard what is no frame".into());
-    }
-}
-
-/// A body, short enough to read, and different for different bodies.
-fn show(body: &[u8]) -> String {
-    if body.len() <= 64 {
-        return format!("[{}]", body.escape_ascii());
-    }
-    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
-        (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!(
-        "[{}.. {} octets, {hash:016x}]",
-        body[..16].escape_ascii(),
-        body.len()
-    )
-}
-
-impl Outcome {
-    /// In lines.
-    pub fn lines(&self) -> Vec<String> {
-        let parts = |message: &Message| message.iter().map(|part| show(part)).collect::<String>();
-        let mut lines: Vec<String> = Vec::new();
-        lines.extend(
-            self.received
-                .iter()
-                .map(|message| format!("received {}", parts(message))),
-        );
-        lines.extend(
-            self.messages
-                .iter()
-                .map(|message| format!("peer heard {}", parts(message))),
-        );
-        lines.extend(
-            self.commands
-                .iter()
-                .map(|body| format!("peer heard command {}", show(body))),
-        );
-        lines.push(if self.closed { "closed" } else { "open" }.into());
-        lines.extend(
-            self.trouble
-                .iter()
-                .map(|trouble| format!("trouble: {trouble}")),
-        );
-        lines
     }
 }
