@@ -139,7 +139,7 @@ type FreeFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
         struct Functions {
-            $($name: unsafe extern "C" fn($($argument),*) -> $result,)*
+            $($name: unsafe extern "C-unwind" fn($($argument),*) -> $result,)*
         }
 
         impl Functions {
@@ -151,7 +151,7 @@ macro_rules! functions {
                     Functions {
                         $($name: std::mem::transmute::<
                             *mut c_void,
-                            unsafe extern "C" fn($($argument),*) -> $result,
+                            unsafe extern "C-unwind" fn($($argument),*) -> $result,
                         >(symbol(library, concat!("zmq_", stringify!($name)))),)*
                     }
                 }
@@ -192,6 +192,7 @@ functions! {
     msg_close: fn(*mut Message) -> c_int;
     poll: fn(*mut PollItem, c_int, c_long) -> c_int;
     proxy: fn(*mut c_void, *mut c_void, *mut c_void) -> c_int;
+    proxy_steerable: fn(*mut c_void, *mut c_void, *mut c_void, *mut c_void) -> c_int;
     curve_keypair: fn(*mut c_char, *mut c_char) -> c_int;
     socket_monitor: fn(*mut c_void, *const c_char, c_int) -> c_int;
 }
@@ -357,7 +358,7 @@ impl Socket {
 
     fn with_text(
         self,
-        function: unsafe extern "C" fn(*mut c_void, *const c_char) -> c_int,
+        function: unsafe extern "C-unwind" fn(*mut c_void, *const c_char) -> c_int,
         text: &str,
     ) -> Result<usize> {
         let text = CString::new(text).expect("no zero bytes");
@@ -522,6 +523,13 @@ impl Socket {
     pub fn proxy(self, backend: Socket) -> Result<usize> {
         // SAFETY: handles.
         self.check(unsafe { (self.library.0.proxy)(self.raw, backend.raw, ptr::null_mut()) })
+    }
+
+    /// zmq_proxy_steerable(3), without a capture.
+    pub fn proxy_steerable(self, backend: Socket, control: Socket) -> Result<usize> {
+        let (proxy, none) = (self.library.0.proxy_steerable, ptr::null_mut());
+        // SAFETY: handles.
+        self.check(unsafe { proxy(self.raw, backend.raw, none, control.raw) })
     }
 
     /// zmq_close(3).

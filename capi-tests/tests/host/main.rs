@@ -1,17 +1,19 @@
-//! What the host process does to the library: its threads end or are cancelled, it forks, it has used up its descriptors
-//! or its memory. None of that may cost it more than the call at hand.
+//! What the host process does to the library: its threads end or are cancelled, it forks, it has used up its descriptors. None of that may cost it more than the call at hand.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`cancel`] | pthread_cancel(3) of a thread that is in a call |
 //! | [`descriptors`] | no descriptor is left |
 //! | [`fork`] | fork(2) while other threads are in calls |
-//! | [`memory`] | no memory is left, or sizes that nobody has memory for |
+//! | [`lent`] | when the host's buffers are given back |
 //! | [`threads`] | calls by a thread that is ending |
 //!
 //! Each test is a process of its own, under a time limit: a crash or a hang is that test's.
 
+mod cancel;
+mod descriptors;
 mod fork;
+mod lent;
 mod threads;
 
 use std::{path::PathBuf, process::Command, time::Duration};

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`handshakes`] | what a handshake may cost, and how a bad one ends |
 //! | [`old_versions`] | peers of ZMTP 1.0 and 2.0 |
+//! | [`subscriptions`] | topics of all lengths, and many commands in one read |
 //! | [`wrong_type`] | peers whose socket type is no match |
 //!
 //! What must be as with libzmq runs against both libraries. The library under test is loaded into the test's own process.
 
 mod handshakes;
 mod old_versions;
+mod subscriptions;
 mod wrong_type;
 
 use std::{

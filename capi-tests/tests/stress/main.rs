@@ -97,6 +97,7 @@ const TESTS: &[Test] = &[
     test("peer_gone", 30, idle::peer_gone),
     test("proxy_interrupted", 30, proxy::interrupted),
     test("proxy_blocked", 30, proxy::blocked),
+    test("proxy_paused", 30, proxy::paused),
     test("endings", 60, endings::endings),
     test("fork", 30, fork::fork),
     test("stale_handles", 30, misuse::stale_handles),

@@ -1,4 +1,4 @@
-//! A proxy whose other side is slow.
+//! A proxy whose other side is slow, or that is told to pause.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -100,4 +100,40 @@ pub fn blocked() {
         socket.close().expect("closed");
     }
     context.term().expect("an end");
+}
+
+/// A proxy that is told PAUSE forwards nothing until it is told RESUME (zmq_proxy_steerable(3)). Its control socket may be
+/// one that answers.
+pub fn paused() {
+    for kinds in [[PAIR, PAIR], [REP, REQ]] {
+        let context = Library::under_test().context();
+        let [from, front, back, to] = chain(context);
+        let [control, operator] = kinds.map(|kind| context.socket(kind));
+        operator
+            .connect(&control.bind_any("inproc"))
+            .expect("connected");
+        thread::scope(|scope| {
+            let running = scope.spawn(|| front.proxy_steerable(back, control));
+            // It answers when it has done so, whatever its control socket is.
+            let tell = |command: &[u8]| {
+                operator.send(command, 0).expect("sent");
+                assert_eq!(operator.recv(0).expect("an answer"), b"");
+            };
+            from.send(b"1", 0).expect("sent");
+            assert_eq!(to.recv(0).expect("a message"), b"1");
+            for _ in 0..3 {
+                tell(b"PAUSE");
+                from.send(b"2", 0).expect("sent");
+                assert!(!to.poll(POLLIN, 50).expect("polled"));
+                tell(b"RESUME");
+                assert_eq!(to.recv(0).expect("a message"), b"2");
+            }
+            tell(b"TERMINATE");
+            assert_eq!(running.join().expect("its end"), Ok(0));
+        });
+        for socket in [from, front, back, to, control, operator] {
+            socket.close().expect("closed");
+        }
+        context.term().expect("an end");
+    }
 }
