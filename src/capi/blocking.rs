@@ -6,7 +6,7 @@
 //! undone is on the heap: of a thread that is cancelled it is found, and dropped, when the thread-local values are destroyed,
 //! after the program's own handlers have run. Where threads that are cancelled aren't unwound, it is the same.
 
-use std::{cell::Cell, ptr};
+use std::{cell::Cell, ptr::NonNull};
 
 use super::guard::{Failure, caught, fail, guard_passage};
 use crate::{
@@ -20,32 +20,20 @@ use crate::{
 };
 
 /// What this thread sleeps for, or has slept for when it was cancelled.
-struct Sleeper(Cell<*mut dyn Asleep>);
+struct Sleeper(Cell<Option<NonNull<dyn Asleep>>>);
 
 thread_local! {
-    static SLEEPER: Sleeper = const { Sleeper(Cell::new(NOBODY)) };
+    static SLEEPER: Sleeper = const { Sleeper(Cell::new(None)) };
 }
-
-struct Nobody;
-
-impl Asleep for Nobody {
-    fn waiter(&mut self) -> &mut crate::core::wait::Waiter {
-        unreachable!("nobody sleeps")
-    }
-}
-
-/// A null pointer, of some type.
-const NOBODY: *mut dyn Asleep = ptr::null_mut::<Nobody>();
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        let call = self.0.replace(NOBODY);
-        if call.is_null() {
+        let Some(call) = self.0.take() else {
             return;
-        }
+        };
         let _ = caught(|| {
             // SAFETY: `sleep` has left it here, in a frame that was unwound and won't go on with it.
-            drop(unsafe { Box::from_raw(call) });
+            drop(unsafe { Box::from_raw(call.as_ptr()) });
             Ok(())
         });
         drop_spent();
@@ -76,7 +64,7 @@ pub fn blocking<T: Failure + Copy, C: Asleep>(
                 sleep(call);
                 step = run(move || {
                     // SAFETY: `run` made it of a box, and this is the only one that takes it.
-                    go_on(unsafe { Box::from_raw(call) })
+                    go_on(unsafe { Box::from_raw(call.as_ptr()) })
                 });
             }
             Err(error) => return fail(error),
@@ -88,7 +76,7 @@ pub fn blocking<T: Failure + Copy, C: Asleep>(
 #[derive(Clone, Copy)]
 enum Step<T, C> {
     Done(T),
-    Asleep(*mut C),
+    Asleep(NonNull<C>),
 }
 
 /// Runs a part of a call, after which the thread may sleep: as all of a call, with the cancellation disabled, panics caught,
@@ -98,7 +86,7 @@ fn run<T: Copy, C>(body: impl FnOnce() -> Result<Progress<T, C>>) -> Result<Step
         let result = caught(|| {
             Ok(match body()? {
                 Progress::Done(value) => Step::Done(value),
-                Progress::Asleep(call) => Step::Asleep(Box::into_raw(call)),
+                Progress::Asleep(call) => Step::Asleep(NonNull::from(Box::leak(call))),
             })
         });
         drop_spent();
@@ -107,19 +95,19 @@ fn run<T: Copy, C>(body: impl FnOnce() -> Result<Progress<T, C>>) -> Result<Step
 }
 
 /// Sleeps for a call. Nothing in this frame, nor in its callers', is to be dropped.
-fn sleep<C: Asleep>(call: *mut C) {
-    let known = SLEEPER.try_with(|sleeper| sleeper.0.replace(call));
+fn sleep<C: Asleep>(mut call: NonNull<C>) {
+    let known = SLEEPER.try_with(|sleeper| sleeper.0.replace(Some(call)));
     match known {
         Ok(outer) => {
             // SAFETY: nobody else has it.
-            unsafe { &mut *call }.waiter().sleep();
+            unsafe { call.as_mut() }.waiter().sleep();
             let _ = SLEEPER.try_with(|sleeper| sleeper.0.set(outer));
         }
         // Where the thread's end won't find it, the thread can't be cancelled.
         Err(_) => {
             let _shield = Shield::raise();
             // SAFETY: as above.
-            unsafe { &mut *call }.waiter().sleep();
+            unsafe { call.as_mut() }.waiter().sleep();
         }
     }
 }
