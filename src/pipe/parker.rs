@@ -11,7 +11,7 @@
 use std::{
     cell::RefCell,
     ffi::c_int,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::RawFd,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -154,7 +154,10 @@ pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<usize
 }
 
 /// An event file descriptor: readable from when it is set until it is cleared.
-pub struct Signal(OwnedFd);
+///
+/// What is done with it may be done with a lock held, and by whoever has it last in any call. So it isn't done by the C
+/// library's read(2), write(2) and close(2), where a thread may be cancelled.
+pub struct Signal(RawFd);
 
 impl Signal {
     /// A signal that isn't set. EMFILE or ENFILE if there is no file descriptor for it.
@@ -162,18 +165,14 @@ impl Signal {
         // SAFETY: a plain system call.
         match unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) } {
             -1 => Err(Error::last()),
-            // SAFETY: just opened, and nobody else's.
-            fd => Ok(Signal(unsafe { OwnedFd::from_raw_fd(fd) })),
+            fd => Ok(Signal(fd)),
         }
     }
 
     /// The descriptor, for poll(2).
     pub fn fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.0
     }
-
-    // Not by write(2) and read(2) of the C library, where a thread may be cancelled: they don't wait, and what calls them
-    // may have a lock.
 
     /// Makes it readable.
     pub fn set(&self) {
@@ -190,9 +189,37 @@ impl Signal {
     }
 }
 
+impl Drop for Signal {
+    fn drop(&mut self) {
+        // SAFETY: it was opened for this alone, and nobody has it any more.
+        unsafe { libc::syscall(libc::SYS_close, self.0) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::cancel::Shield;
+
+    /// The last one to have a signal may be a thread that was cancelled, but hasn't noticed, amid a call that isn't to be
+    /// unwound: the process would end.
+    #[test]
+    fn no_thread_is_cancelled_in_a_signal() {
+        unsafe extern "C" {
+            fn pthread_cancel(thread: libc::pthread_t) -> libc::c_int;
+        }
+        let thread = std::thread::spawn(|| {
+            let signal = Signal::new().unwrap();
+            // SAFETY: this thread lives.
+            unsafe { pthread_cancel(libc::pthread_self()) };
+            signal.set();
+            signal.clear();
+            drop(signal);
+            // From here on it can't be.
+            std::mem::forget(Shield::raise());
+        });
+        thread.join().unwrap();
+    }
 
     /// Two threads in turns: a lost wake-up would leave both asleep until the deadline.
     #[test]
