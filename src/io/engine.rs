@@ -321,7 +321,9 @@ impl Engine {
                 }
                 continue;
             }
-            if !is_command && !self.inside && !tx.has_room() {
+            // A command that is to have memory of its own may be a subscription, which counts as messages do.
+            let is_kept = !is_command || header.body_len >= REFERENCE_MIN;
+            if is_kept && !self.inside && !tx.has_room() {
                 return Ok(false);
             }
             if size > here {

@@ -98,4 +98,45 @@ mod tests {
             assert!(got == wanted, "limit {limit}, cut {cut}");
         }
     }
+
+    /// A full pipe gets no more subscriptions, whatever their size: a peer could have us keep any number of them.
+    #[test]
+    fn subscriptions_keep_to_the_mark() {
+        for size in [1, 3000, 9000, 20_000, 100_000] {
+            let (mut theirs, ours) = UnixStream::pair().unwrap();
+            theirs.set_nonblocking(true).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let mut engine = Engine::new(
+                OwnedFd::from(ours),
+                Speech::Plain,
+                Version::V3_1,
+                Limit::NONE,
+            );
+            let (mut near, far) = pipe(5, 5);
+            let mut far = End::new(far, Door::unknown(), Door::unknown());
+            let mut wire = Vec::new();
+            let topic = vec![b't'; size];
+            for _ in 0..20 {
+                Codec::Clear.encode_command(&Command::Subscribe(&topic), &mut wire);
+            }
+            let mut left = &wire[..];
+            let mut count = 0;
+            let read = loop {
+                let said = theirs.write(left).unwrap_or(0);
+                left = &left[said..];
+                let (read, _) = engine.read(&mut near.tx);
+                let read = read.unwrap();
+                if read == Read::Stalled || left.is_empty() && said == 0 {
+                    break read;
+                }
+            };
+            assert_eq!(read, Read::Stalled, "{size}");
+            while far.peek().is_some() {
+                count += 1;
+                far.skip();
+            }
+            // One more may have been begun while there was room.
+            assert!((5..=6).contains(&count), "{size}: {count}");
+        }
+    }
 }
