@@ -225,7 +225,11 @@ fn body(choices: &mut Choices) -> Body {
         0 => Vec::new(),
         1 => topic(choices),
         2 => vec![choices.below(3) as u8],
-        _ => vec![choices.below(256) as u8, choices.below(256) as u8],
+        // What begins with ~ is a marker of the runner's.
+        _ => match choices.below(256) as u8 {
+            b'~' => vec![b'}'],
+            first => vec![first, choices.below(256) as u8],
+        },
     };
     let fill = size(choices).saturating_sub(head.len());
     // Octets that, taken for flags or lengths, would say much.

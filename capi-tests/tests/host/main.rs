@@ -1,4 +1,5 @@
-//! What the host process does to the library: its threads end or are cancelled, it forks, it has used up its descriptors. None of that may cost it more than the call at hand.
+//! What the host process does to the library: its threads end or are cancelled, it forks, it has used up its descriptors. None
+//! of that may cost it more than the call at hand.
 //!
 //! | module | holds |
 //! |---|---|
