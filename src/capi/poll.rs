@@ -9,10 +9,7 @@ use libc::sigset_t;
 use super::guard::guard;
 use super::{blocking::blocking, handle};
 use crate::{
-    core::{
-        poll::{Item, Polling, What, look, poll},
-        wait::Progress,
-    },
+    core::poll::{Item, Polling, What, poll},
     error::{Error, Result},
 };
 
@@ -44,11 +41,7 @@ pub unsafe extern "C-unwind" fn zmq_poll(
     blocking(
         move || {
             // SAFETY: as above.
-            let mut items = unsafe { items(items_, nitems_) }?;
-            // The first look is at what is there, without a system call for the sockets.
-            if look(&mut items, false)? {
-                return Ok(Progress::Done(report(&items)));
-            }
+            let items = unsafe { items(items_, nitems_) }?;
             Ok(poll(items, timeout_)?.map(|items| report(&items)))
         },
         move |call: Box<Polling>| Ok(call.wake()?.map(|items| report(&items))),

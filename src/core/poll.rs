@@ -72,9 +72,11 @@ fn from_system(events: c_short) -> c_int {
 
 /// Waits until something is ready, or so many milliseconds (negative: forever) have passed, and returns the items, with what
 /// has come of each. ETERM, ENOTSOCK, EINTR, ENOMEM.
-///
-/// To be called when a [`look`] without driving the sockets has found nothing.
 pub fn poll(mut items: Vec<Item>, timeout: i64) -> Result<Progress<Vec<Item>, Polling>> {
+    // The first look is at what is there, without a system call for the sockets.
+    if look(&mut items, false)? {
+        return Ok(Progress::Done(items));
+    }
     if timeout == 0 {
         look(&mut items, true)?;
         return Ok(Progress::Done(items));

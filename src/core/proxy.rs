@@ -35,6 +35,8 @@ pub struct Proxy {
     paused: bool,
     /// What the two sides are waited for next.
     events: [c_int; 2],
+    /// What was waited for last, whose memory the next wait takes.
+    items: Vec<Item>,
 }
 
 /// Nothing but the end of its context.
@@ -65,36 +67,48 @@ impl Proxy {
             back_side: Side::default(),
             paused: false,
             events: [ZMQ_POLLIN; 2],
+            items: Vec::new(),
         }
     }
 
     /// Goes on until there is nothing to be done.
     pub fn run(mut self: Box<Self>) -> Result<Progress<(), Proxying>> {
+        let polled = self.poll()?;
+        self.go_on(polled)
+    }
+
+    fn go_on(
+        mut self: Box<Self>,
+        mut polled: Progress<Vec<Item>, Polling>,
+    ) -> Result<Progress<(), Proxying>> {
         loop {
-            let mut items = self.wanted();
-            if !look(&mut items, false)? {
-                match poll(items, -1)? {
-                    Progress::Done(ready) => items = ready,
-                    Progress::Asleep(polling) => {
-                        let proxy = self;
-                        return Ok(Progress::Asleep(Box::new(Proxying { proxy, polling })));
+            match polled {
+                Progress::Done(ready) => {
+                    if self.forward(&ready)? {
+                        return Ok(Progress::Done(()));
                     }
+                    self.items = ready;
+                    polled = self.poll()?;
                 }
-            }
-            if self.forward(&items)? {
-                return Ok(Progress::Done(()));
+                Progress::Asleep(polling) => {
+                    let proxy = self;
+                    return Ok(Progress::Asleep(Box::new(Proxying { proxy, polling })));
+                }
             }
         }
     }
 
-    fn wanted(&self) -> Vec<Item> {
+    /// Waits for what is wanted next.
+    fn poll(&mut self) -> Result<Progress<Vec<Item>, Polling>> {
         let events = match self.paused {
             true => [NOTHING; 2],
             false => self.events,
         };
-        let mut items = vec![item(self.front, events[0]), item(self.back, events[1])];
+        let mut items = std::mem::take(&mut self.items);
+        items.clear();
+        items.extend([item(self.front, events[0]), item(self.back, events[1])]);
         items.extend(self.control.map(|control| item(control, ZMQ_POLLIN)));
-        items
+        poll(items, -1)
     }
 
     /// Does what there is to be done when these are ready. Whether it is over.
@@ -153,16 +167,7 @@ pub struct Proxying {
 impl Proxying {
     /// Goes on.
     pub fn wake(self) -> Result<Progress<(), Proxying>> {
-        let mut proxy = self.proxy;
-        match self.polling.wake()? {
-            Progress::Done(ready) => match proxy.forward(&ready)? {
-                true => Ok(Progress::Done(())),
-                false => proxy.run(),
-            },
-            Progress::Asleep(polling) => {
-                Ok(Progress::Asleep(Box::new(Proxying { proxy, polling })))
-            }
-        }
+        self.proxy.go_on(self.polling.wake()?)
     }
 }
 

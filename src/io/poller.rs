@@ -238,15 +238,11 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(told(&mut ready), [(7, Interest::READ)]);
         }
-        let nothing = Interest {
-            read: false,
-            write: false,
-        };
         let nothing_told = |ready: &mut Ready| {
             poller.notify();
             assert_eq!(told(ready), []);
         };
-        poller.rewatch(near.as_fd(), 7, nothing).unwrap();
+        poller.rewatch(near.as_fd(), 7, Interest::NONE).unwrap();
         nothing_told(&mut ready);
         let is_end = |told: &[(usize, Interest)]| matches!(told, [(7, end)] if end.read);
         drop(far);

@@ -105,12 +105,7 @@ impl Rx {
             return Gathered::Nothing;
         }
         let mut skip = self.partial;
-        let mut progress = Progress {
-            at: self.at,
-            mark: self.mark,
-            values: self.ahead,
-            done: 0,
-        };
+        let mut progress = self.progress();
         let mut values = self.aside.iter().skip(self.ahead);
         let mut result = Gathered::Nothing;
         while batch.bytes < limit && batch.pieces.len() + 2 <= PIECES_MAX {
@@ -177,15 +172,20 @@ impl Rx {
         messages
     }
 
-    /// Walks over the records that `bytes` make up.
-    fn sent_partly(&mut self, bytes: usize) -> (Progress, u64) {
-        let (mut left, mut messages) = (bytes + self.partial, 0);
-        let mut progress = Progress {
+    /// None yet: from what is not sent on.
+    fn progress(&self) -> Progress {
+        Progress {
             at: self.at,
             mark: self.mark,
             values: self.ahead,
             done: 0,
-        };
+        }
+    }
+
+    /// Walks over the records that `bytes` make up.
+    fn sent_partly(&mut self, bytes: usize) -> (Progress, u64) {
+        let (mut left, mut messages) = (bytes + self.partial, 0);
+        let mut progress = self.progress();
         let mut partial = 0;
         let mut values = self.aside.iter().skip(self.ahead);
         while left > 0 {

@@ -31,6 +31,11 @@ impl Tx {
         }
     }
 
+    fn staged_mut(&mut self) -> &mut [u8] {
+        let staged = self.staged - self.accepted..self.filled - self.accepted;
+        &mut self.own()[staged]
+    }
+
     /// Stages bytes that were read elsewhere.
     pub fn stage(&mut self, bytes: &[u8]) -> Result<()> {
         self.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
@@ -79,9 +84,7 @@ impl Tx {
     /// Accepts the whole commands at the start of what is staged that are subscriptions, as far as there is room.
     pub fn accept_subscriptions(&mut self, limit: Limit) {
         let most = self.known_room();
-        let gap = self.staged - self.accepted;
-        let staged = self.filled - self.accepted;
-        let frames = &mut self.own()[gap..staged];
+        let frames = self.staged_mut();
         let (mut at, mut count) = (0, 0);
         while count < most
             && let Ok(Some(header)) = Header::parse(&frames[at..], limit)
@@ -101,9 +104,7 @@ impl Tx {
 
     /// Accepts the frame at the start of what is staged, a part of a message, if it is all there.
     pub fn accept_frame(&mut self) -> Option<Header> {
-        let gap = self.staged - self.accepted;
-        let staged = self.filled - self.accepted;
-        let frame = &mut self.own()[gap..staged];
+        let frame = self.staged_mut();
         let header = Header::parse(frame, Limit::NONE).ok()??;
         if header.frame_len() > frame.len() || header.flags.command() {
             return None;
