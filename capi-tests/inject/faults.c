@@ -127,35 +127,33 @@ ssize_t sendto (int fd, const void *b, size_t n, int flags, const struct sockadd
     return syscall (SYS_sendto, fd, b, n, flags, a, l);
 }
 
-/* Cuts a list of buffers to so many octets in all. Returns how many buffers are left. */
-static int cut (struct iovec *to, const struct iovec *from, int count, size_t size)
+/* How many buffers may be cut. */
+#define BUFFERS 1024
+
+/* As shorten, for a list of buffers: the first of them, of which the last may be cut, in `to`. Returns how many these are. */
+static int shorten_all (int fd, struct iovec to[BUFFERS], const struct iovec *from, int count)
 {
-    int n = 0;
-    for (; n < count && size > 0; n++) {
+    size_t left = 0;
+    int n;
+    for (n = 0; n < count; n++)
+        left += from[n].iov_len;
+    left = shorten (fd, left);
+    for (n = 0; n < count && left > 0; n++) {
         to[n] = from[n];
-        if (to[n].iov_len > size)
-            to[n].iov_len = size;
-        size -= to[n].iov_len;
+        if (to[n].iov_len > left)
+            to[n].iov_len = left;
+        left -= to[n].iov_len;
     }
     return n;
-}
-
-static size_t total (const struct iovec *v, int count)
-{
-    size_t size = 0;
-    for (int i = 0; i < count; i++)
-        size += v[i].iov_len;
-    return size;
 }
 
 ssize_t sendmsg (int fd, const struct msghdr *m, int flags)
 {
     WRITES ("sendmsg", fd);
     struct msghdr h = *m;
-    struct iovec v[1024];
-    size_t size = total (m->msg_iov, (int) m->msg_iovlen), less = shorten (fd, size);
-    if (less < size && m->msg_iovlen <= 1024) {
-        h.msg_iovlen = (size_t) cut (v, m->msg_iov, (int) m->msg_iovlen, less);
+    struct iovec v[BUFFERS];
+    if (h.msg_iovlen <= BUFFERS) {
+        h.msg_iovlen = (size_t) shorten_all (fd, v, m->msg_iov, (int) m->msg_iovlen);
         h.msg_iov = v;
     }
     return syscall (SYS_sendmsg, fd, &h, flags);
@@ -164,13 +162,9 @@ ssize_t sendmsg (int fd, const struct msghdr *m, int flags)
 ssize_t writev (int fd, const struct iovec *from, int count)
 {
     WRITES ("writev", fd);
-    struct iovec v[1024];
-    size_t size = total (from, count), less = shorten (fd, size);
-    if (less < size && count <= 1024) {
-        count = cut (v, from, count, less);
-        from = v;
-    }
-    return syscall (SYS_writev, fd, from, count);
+    struct iovec v[BUFFERS];
+    return count > BUFFERS ? syscall (SYS_writev, fd, from, count)
+                           : syscall (SYS_writev, fd, v, shorten_all (fd, v, from, count));
 }
 
 ssize_t write (int fd, const void *b, size_t n)
@@ -200,13 +194,9 @@ ssize_t recvmsg (int fd, struct msghdr *m, int flags)
 ssize_t readv (int fd, const struct iovec *from, int count)
 {
     READS ("readv", fd);
-    struct iovec v[1024];
-    size_t size = total (from, count), less = shorten (fd, size);
-    if (less < size && count <= 1024) {
-        count = cut (v, from, count, less);
-        from = v;
-    }
-    return syscall (SYS_readv, fd, from, count);
+    struct iovec v[BUFFERS];
+    return count > BUFFERS ? syscall (SYS_readv, fd, from, count)
+                           : syscall (SYS_readv, fd, v, shorten_all (fd, v, from, count));
 }
 
 ssize_t read (int fd, void *b, size_t n)

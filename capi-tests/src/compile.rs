@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::{library, reference};
+
 /// How many compilers, or programs under test, run side by side.
 pub const JOBS: usize = 2;
 
@@ -32,7 +34,8 @@ enum Kind {
 
 /// A step that calls the C or C++ compiler `tool` ("cc" or "c++"; the variables `CC` and `CXX` override them).
 ///
-/// At most one of the arguments is a source, since the compiler keeps one list of what it read.
+/// The compiler keeps one list of what it read: of the arguments that are sources, all but one are to be named as
+/// [read](Step::reads), too.
 pub fn compiler(tool: &str, output: &Path, arguments: impl IntoIterator<Item = String>) -> Step {
     let variable = if tool == "cc" { "CC" } else { "CXX" };
     let tool = std::env::var(variable).unwrap_or_else(|_| tool.into());
@@ -162,6 +165,27 @@ pub fn run_all(steps: &[Step]) {
             panic!("{error}");
         }
     }
+}
+
+/// Compiles a program in C against our header, and links it with the reference: the library it runs with is swapped in.
+pub fn program(name: &str, flags: &[&str], sources: &[&str]) -> PathBuf {
+    let dir = library::target().join("capi-tests").join(name);
+    let _lock = lock(&dir);
+    let program = dir.join(name);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources: Vec<_> = sources.iter().map(|source| here.join(source)).collect();
+    let mut arguments = ["-std=gnu11", "-O2", "-Wall", "-Wextra"]
+        .map(String::from)
+        .to_vec();
+    arguments.extend(flags.iter().map(|flag| flag.to_string()));
+    arguments.push(format!("-I{}", library::include().display()));
+    arguments.extend(sources.iter().map(|source| source.display().to_string()));
+    arguments.push(format!("-L{}", reference::library().display()));
+    arguments.extend(["-lzmq", "-lpthread", "-ldl"].map(String::from));
+    let step = compiler("cc", &program, arguments);
+    // The compiler's list is of one of them.
+    run_all(&[sources.into_iter().fold(step, Step::reads)]);
+    program
 }
 
 /// Holds other processes, and other threads, out of `dir` until it is dropped. Makes `dir` if it isn't there.

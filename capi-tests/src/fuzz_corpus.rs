@@ -7,6 +7,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use conversations::wire;
+
 /// Writes the corpus of the fuzzer `program` below `dir`, where it looks for it. Other programs get none.
 pub fn write(program: &str, dir: &Path) -> io::Result<()> {
     let inputs = inputs(program);
@@ -78,14 +80,10 @@ const ENDPOINTS: [&[u8]; 12] = [
 
 /// A ZMTP 3.0 greeting.
 pub fn greeting(mechanism: &[u8], as_server: u8) -> Vec<u8> {
-    let mut bytes = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0];
-    bytes.extend(mechanism);
-    bytes.resize(32, 0);
-    bytes.push(as_server);
-    bytes.resize(64, 0);
-    bytes
+    wire::greeting(0, mechanism, as_server != 0)
 }
 
+/// The READY command of a socket of this type.
 pub fn ready(socket_type: &[u8]) -> Vec<u8> {
     let mut body = b"\x05READY\x0bSocket-Type\x00\x00\x00".to_vec();
     body.push(socket_type.len() as u8);

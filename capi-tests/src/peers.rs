@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use crate::compile;
 use crate::process::{End, Group};
-use crate::{compile, library, reference};
 
 const LIMIT: Duration = Duration::from_secs(100);
 
@@ -143,29 +143,7 @@ fn start(
     group
 }
 
-/// The program, compiled against our header and linked with the reference: the library it runs with is swapped in.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let dir = library::target().join("capi-tests/peers");
-        let _lock = compile::lock(&dir);
-        let program = dir.join("peer");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/peer.c");
-        compile::run_all(&[compile::compiler(
-            "cc",
-            &program,
-            [
-                "-std=gnu11".into(),
-                "-O2".into(),
-                "-Wall".into(),
-                "-Wextra".into(),
-                format!("-I{}", library::include().display()),
-                source.display().to_string(),
-                format!("-L{}", reference::library().display()),
-                "-lzmq".into(),
-                "-lpthread".into(),
-            ],
-        )]);
-        program
-    })
+    PROGRAM.get_or_init(|| compile::program("peer", &[], &["peers/peer.c"]))
 }

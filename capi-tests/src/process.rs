@@ -1,4 +1,5 @@
-//! Runs a program in a process group of its own, under a time limit, and leaves nothing of it behind.
+//! Runs a program in a process group of its own, under a time limit, and leaves nothing of it behind. And what this process has
+//! of the system's.
 
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -92,4 +93,23 @@ pub fn run(command: &mut Command, dir: &Path, library: &Path, limit: Duration) -
 /// How many times as long as usual things may take: the variable `PATIENCE`.
 pub fn patience() -> u32 {
     std::env::var("PATIENCE").map_or(1, |text| text.parse().expect("PATIENCE is a number"))
+}
+
+/// A number of this process's from the line of `/proc/self/status` that begins so, such as `Threads:`, or `VmRSS:` in KiB.
+pub fn status(line: &str) -> usize {
+    let text = fs::read_to_string("/proc/self/status").expect("the process's status");
+    let mut words = text.lines().filter_map(|text| text.strip_prefix(line));
+    let word = words.next().expect("the line").split_whitespace().next();
+    word.expect("a number").parse().expect("a number")
+}
+
+/// The memory that this process has, in bytes.
+pub fn resident() -> usize {
+    1024 * status("VmRSS:")
+}
+
+/// How many descriptors this process has.
+pub fn descriptors() -> usize {
+    let list = fs::read_dir("/proc/self/fd").expect("the descriptors");
+    list.count()
 }

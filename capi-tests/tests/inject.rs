@@ -17,7 +17,6 @@ use std::{
 use capi_tests::{
     compile, library,
     process::{self, End},
-    reference,
 };
 
 /// How many runs there are side by side: they mostly wait.
@@ -34,35 +33,11 @@ fn number(variable: &str, default: u64) -> u64 {
     })
 }
 
-/// The program, whose functions are in the place of libc's, linked with the reference: the library it runs with is
-/// swapped in.
+/// The program, whose functions are in the place of libc's.
 fn program() -> PathBuf {
-    let dir = library::target().join("capi-tests/inject");
-    let _lock = compile::lock(&dir);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("inject");
-    let path = |name| source.join(name).display().to_string();
-    let program = dir.join("inject");
-    compile::run_all(&[compile::compiler(
-        "cc",
-        &program,
-        [
-            "-std=gnu11".into(),
-            "-O2".into(),
-            "-Wall".into(),
-            "-Wextra".into(),
-            "-rdynamic".into(),
-            // It defines the functions that these builtins stand for.
-            "-fno-builtin".into(),
-            format!("-I{}", library::include().display()),
-            path("inject.c"),
-            path("faults.c"),
-            format!("-L{}", reference::library().display()),
-            "-lzmq".into(),
-            "-lpthread".into(),
-            "-ldl".into(),
-        ],
-    )]);
-    program
+    // It defines the functions that these builtins stand for.
+    let flags = ["-rdynamic", "-fno-builtin"];
+    compile::program("inject", &flags, &["inject/inject.c", "inject/faults.c"])
 }
 
 /// What is wrong with a run, if anything is.

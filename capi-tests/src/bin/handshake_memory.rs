@@ -4,7 +4,7 @@
 //! `handshake_memory [connections]`. The handshake is the largest that the library under test takes, of at most 64 KiB.
 
 use std::{
-    env, fs, io,
+    env, io,
     path::Path,
     process::Command,
     thread,
@@ -14,6 +14,7 @@ use std::{
 use capi_tests::{
     api::{Library, consts::*},
     library,
+    process::resident,
     raw::Raw,
     reference,
 };
@@ -57,20 +58,13 @@ fn is_taken(endpoint: &str, size: usize) -> bool {
     taken().is_ok()
 }
 
-fn resident() -> usize {
-    let text = fs::read_to_string("/proc/self/status").expect("the process's status");
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let word = line.and_then(|line| line.split_whitespace().next());
-    word.expect("a number").parse().expect("a number")
-}
-
-/// The memory when it has come to rest, in KiB.
+/// The memory when it has come to rest, in bytes.
 fn at_rest() -> usize {
     let (mut last, mut since, began) = (resident(), Instant::now(), Instant::now());
     while since.elapsed() < REST && began.elapsed() < PATIENCE {
         thread::sleep(Duration::from_millis(20));
         let now = resident();
-        if now.abs_diff(last) > 64 {
+        if now.abs_diff(last) > 64 * 1024 {
             (last, since) = (now, Instant::now());
         }
     }
@@ -114,7 +108,7 @@ fn measure(directory: &Path, count: usize, size: usize) {
     let after = at_rest();
     drop(raws);
     let rest = at_rest();
-    let each = |memory: usize| memory.saturating_sub(before) * 1024 / count;
+    let each = |memory: usize| memory.saturating_sub(before) / count;
     println!("{good} {} {}", each(after), each(rest));
     let _ = socket.close();
 }

@@ -32,8 +32,9 @@ use std::{
 
 use capi_tests::{
     api::{self, Library, consts::*},
-    fuzz_corpus::{greeting, ready},
+    fuzz_corpus::ready,
 };
+use conversations::wire::{self, Version};
 
 /// For what has to happen, however slow the machine is.
 const LONG: Duration = Duration::from_secs(30);
@@ -103,9 +104,7 @@ impl Peer {
 
     fn shake_hands(stream: TcpStream, socket_type: &str) -> Option<Peer> {
         let mut peer = Peer(stream);
-        let mut hello = greeting(b"NULL", 0);
-        // ZMTP 3.1.
-        hello[11] = 1;
+        let hello = wire::greeting(1, b"NULL", false);
         peer.0.write_all(&hello).ok()?;
         peer.0.read_exact(&mut [0; 64]).ok()?;
         peer.0.write_all(&ready(socket_type.as_bytes())).ok()?;
@@ -151,11 +150,8 @@ impl Peer {
 }
 
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = match u8::try_from(body.len()) {
-        Ok(size) => vec![flags, size],
-        Err(_) => [&[flags | 2][..], &(body.len() as u64).to_be_bytes()].concat(),
-    };
-    bytes.extend(body);
+    let mut bytes = Vec::new();
+    wire::frame(Version::V31, flags, body, &mut bytes);
     bytes
 }
 

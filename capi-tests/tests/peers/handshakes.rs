@@ -49,16 +49,6 @@ fn an_oversized_command_ends_the_handshake() {
     assert_eq!(socket.recv_within(long()).as_deref(), Some(&b"hi"[..]));
 }
 
-/// The memory that the process has, in bytes.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("statm");
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
-    4096 * pages.expect("a number of pages")
-}
-
 /// Connections that send the largest handshake there is, and stop, whole or unfinished: each costs what it has sent and not
 /// much more. (libzmq: 85 KiB unfinished, 1860 KiB whole.)
 #[test]

@@ -23,7 +23,7 @@ use std::{
 use capi_tests::{
     api::{self, Errno, Library, consts::*},
     fuzz_corpus::{greeting, ready},
-    process::patience,
+    process::{patience, resident},
 };
 
 /// How long to wait for what has to happen.

@@ -22,6 +22,7 @@ use std::{
 use capi_tests::{
     api::{self, Library, consts::*},
     fuzz_corpus::{greeting, ready},
+    process::resident,
 };
 
 /// How long to wait for what has to happen, and for what must not (milliseconds).
@@ -166,16 +167,6 @@ fn frame(more: bool, body: &[u8]) -> Vec<u8> {
     bytes.extend((body.len() as u64).to_be_bytes());
     bytes.extend(body);
     bytes
-}
-
-/// The memory that the process has, in bytes.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("statm");
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
-    4096 * pages.expect("a number of pages")
 }
 
 /// One frame as it comes over the wire, with its header.

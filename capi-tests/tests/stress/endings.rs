@@ -7,7 +7,7 @@ use std::{
 
 use capi_tests::{
     api::{Context, Library, Socket, consts::*},
-    process::patience,
+    process::{descriptors, patience, status},
 };
 
 use crate::{factor, signals::this_thread};
@@ -25,16 +25,10 @@ struct Held {
 }
 
 fn held() -> Held {
-    let status = fs::read_to_string("/proc/self/status").expect("a status");
-    let number = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let word = line.and_then(|line| line.split_whitespace().next());
-        word.and_then(|word| word.parse().ok()).expect("a number")
-    };
     Held {
-        descriptors: fs::read_dir("/proc/self/fd").expect("a list").count(),
-        threads: number("Threads:"),
-        memory: number("VmRSS:"),
+        descriptors: descriptors(),
+        threads: status("Threads:"),
+        memory: status("VmRSS:"),
     }
 }
 

@@ -11,9 +11,11 @@ use std::{
 
 use capi_tests::{
     api::{Context, Library, Socket, consts::*},
-    process::patience,
+    fuzz_corpus::ready,
+    process::{descriptors, patience, status},
     random::Random,
 };
+use conversations::wire::greeting;
 
 use crate::factor;
 
@@ -47,28 +49,10 @@ fn connect(endpoint: &str) -> Box<dyn Wire> {
     }
 }
 
-/// A greeting of ZMTP 3.
-pub fn greeting(minor: u8, mechanism: &[u8], as_server: u8) -> Vec<u8> {
-    let mut bytes = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, minor];
-    bytes.extend(mechanism);
-    bytes.resize(32, 0);
-    bytes.push(as_server);
-    bytes.resize(64, 0);
-    bytes
-}
-
 fn command(name: &[u8], body: &[u8]) -> Vec<u8> {
     let mut frame = vec![4, (1 + name.len() + body.len()) as u8, name.len() as u8];
     frame.extend([name, body].concat());
     frame
-}
-
-/// The READY command of a socket.
-pub fn ready(kind: &[u8]) -> Vec<u8> {
-    let mut body = b"\x0bSocket-Type\0\0\0".to_vec();
-    body.push(kind.len() as u8);
-    body.extend(kind);
-    command(b"READY", &body)
 }
 
 /// A frame's head with a length that never comes.
@@ -105,7 +89,7 @@ fn rubbish(random: &mut Random) -> Vec<u8> {
     let kinds: [&[u8]; 6] = [b"DEALER", b"REQ", b"PUSH", b"SUB", b"PUB", b"NOTHING"];
     let known = [1, mechanisms.len()][random.below(2)];
     let mechanism = mechanisms[random.below(known)];
-    let good = greeting(random.below(3) as u8, mechanism, random.below(2) as u8);
+    let good = greeting(random.below(3) as u8, mechanism, random.below(2) == 1);
     let hello = [&*good, &ready(kinds[random.below(kinds.len())])].concat();
     let size = random.below(600);
     let noise = random.bytes(size);
@@ -176,20 +160,6 @@ fn seed() -> u64 {
     let seed = std::env::var("SEED").map_or(now, |text| text.parse().expect("SEED is a number"));
     println!("SEED={seed}");
     seed | 1
-}
-
-/// What a line of /proc/self/status says, in KiB.
-fn status(line: &str) -> usize {
-    let text = std::fs::read_to_string("/proc/self/status").expect("the process's status");
-    let mut words = text.lines().filter_map(|l| l.strip_prefix(line));
-    let word = words.next().expect("the line").split_whitespace().next();
-    word.expect("a number").parse().expect("a number")
-}
-
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd")
-        .expect("the descriptors")
-        .count()
 }
 
 fn secured(context: Context, kind: i32, security: usize) -> Socket {

@@ -14,14 +14,12 @@ use std::{
 
 use capi_tests::{
     api::{Library, consts::*},
+    fuzz_corpus::ready,
     process::Group,
 };
+use conversations::wire::greeting;
 
-use crate::{
-    factor,
-    garbage::{greeting, ready},
-    this,
-};
+use crate::{factor, this};
 
 /// Sends back all that comes, until it is killed. Says first where it is bound.
 pub fn serve(endpoint: &str) {
@@ -122,7 +120,7 @@ pub fn server_restarts() {
 fn accept(listener: &TcpListener) -> TcpStream {
     let (mut stream, _) = listener.accept().expect("a connection");
     stream
-        .write_all(&[greeting(0, b"NULL", 0), ready(b"ROUTER")].concat())
+        .write_all(&[greeting(0, b"NULL", false), ready(b"ROUTER")].concat())
         .expect("written");
     let mut theirs = [0; 64];
     stream.read_exact(&mut theirs).expect("a greeting");

@@ -14,12 +14,14 @@ use std::{
 
 use capi_tests::{
     api::{Context, Errno, Library, PollItem, Result, Socket, consts::*},
+    fuzz_corpus::ready,
     process::patience,
 };
+use conversations::wire::greeting;
 
 use crate::{
     busy::among_busy_threads,
-    factor, garbage,
+    factor,
     signals::{accept_signals, signal, this_thread},
     way::Way,
 };
@@ -352,9 +354,8 @@ pub fn dripping_body() {
     let address = endpoint.strip_prefix("tcp://").expect("an address");
     let mut peer = TcpStream::connect(address).expect("connected");
     peer.set_nodelay(true).expect("an option");
-    peer.write_all(&garbage::greeting(1, b"NULL", 0))
-        .expect("sent");
-    peer.write_all(&garbage::ready(b"PUSH")).expect("sent");
+    peer.write_all(&greeting(1, b"NULL", false)).expect("sent");
+    peer.write_all(&ready(b"PUSH")).expect("sent");
     peer.write_all(b"\x02\0\0\0\0\0\xff\xff\xff").expect("sent");
     let stop = AtomicBool::new(false);
     let waited = thread::scope(|scope| {
