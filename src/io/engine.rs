@@ -130,6 +130,8 @@ pub struct Engine {
     /// What is to be written before the pipe's next frame: commands, and what was encoded.
     out_at: usize,
     out: Vec<u8>,
+    /// How much of that is answers to the peer's PINGs (bytes).
+    answers: usize,
     bodies: Bodies,
     /// For translated speech: what was read and not decoded yet. No more than [`SCRATCH`], or the
     /// beginning of a frame that is longer, and nothing behind it.
@@ -152,6 +154,7 @@ impl Engine {
             limit,
             out: Vec::new(),
             out_at: 0,
+            answers: 0,
             coded: Vec::new(),
             bodies: Bodies::default(),
             inside: false,

@@ -23,9 +23,12 @@ impl Engine {
     pub(super) fn obey(&mut self, command: Option<Command>) {
         if let Some(Command::Ping { ttl, context }) = command {
             self.ttl = Some(ttl);
-            // A peer that asks and never listens gets no more answers than fit here.
-            if self.out.len() < ENCODE_MAX {
+            // A peer that asks and never listens gets no more answers than fit here. What else waits to be written is no
+            // reason to leave one out: the peer may take that for the end of us.
+            if self.answers < ENCODE_MAX {
+                let before = self.out.len();
                 self.command(&Command::Pong { context });
+                self.answers += self.out.len() - before;
             }
         }
     }
@@ -34,13 +37,14 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use std::{
-        io::Write,
+        io::{Read as _, Write},
         os::{fd::OwnedFd, unix::net::UnixStream},
     };
 
     use super::{super::Read, *};
     use crate::{
-        io::engine::Speech,
+        io::engine::{Speech, Written},
+        message::Source,
         pipe::{Door, End, Kind, pipe},
         zmtp::{Codec, Limit, Version, frame},
     };
@@ -96,6 +100,50 @@ mod tests {
                 }
             }
             assert!(got == wanted, "limit {limit}, cut {cut}");
+        }
+    }
+
+    /// A PING that comes while a large message waits to be written is answered behind that, and one that comes while many
+    /// answers wait is not. Found by fuzzing.
+    #[test]
+    fn pings_are_answered_behind_what_waits() {
+        for speech in [Speech::Plain, Speech::Coded(Codec::Clear)] {
+            let (mut theirs, ours) = UnixStream::pair().unwrap();
+            theirs.set_nonblocking(true).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let mut engine = Engine::new(OwnedFd::from(ours), speech, Version::V3_1, Limit::NONE);
+            let (mut near, far) = pipe(0, 0);
+            let mut far = End::new(far, Door::unknown(), Door::unknown());
+            let body = vec![b'x'; 1 << 20];
+            assert_eq!(far.write(false, &mut Source::Bytes(&body)), Ok(()));
+            assert_eq!(engine.write(&mut near.rx, false).0, Ok(Written::Blocked));
+
+            let pings = 20_000;
+            let mut wire = Vec::new();
+            for n in 0..pings {
+                let context = &format!("{n:05}").into_bytes();
+                Codec::Clear.encode_command(&Command::Ping { ttl: 0, context }, &mut wire);
+            }
+            let mut left = &wire[..];
+            while !left.is_empty() {
+                left = &left[theirs.write(left).unwrap_or(0)..];
+                assert!(matches!(
+                    engine.read(&mut near.tx).0,
+                    Ok(Read::All | Read::More)
+                ));
+            }
+
+            let mut heard = Vec::new();
+            while engine.write(&mut near.rx, false).0 != Ok(Written::All) {
+                let _ = theirs.read_to_end(&mut heard);
+            }
+            let _ = theirs.read_to_end(&mut heard);
+            let mut wanted = Vec::new();
+            frame::write(crate::zmtp::Flags::NONE, &body, &mut wanted);
+            Codec::Clear.encode_command(&Command::Pong { context: b"00000" }, &mut wanted);
+            assert!(heard.starts_with(&wanted));
+            let answers = heard.len() - (wanted.len() - 12);
+            assert!((ENCODE_MAX..2 * ENCODE_MAX).contains(&answers), "{answers}");
         }
     }
 

@@ -39,6 +39,7 @@ impl Engine {
                     }
                     self.out.clear();
                     self.out_at = 0;
+                    self.answers = 0;
                     if self.out.capacity() > 1024 {
                         scratch.out = std::mem::take(&mut self.out);
                         scratch.out.shrink_to(ENCODE_KEEP);
