@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 
+use conversations::curve::{
+    self, CLIENT_MESSAGES, Channel, Key, SERVER_MESSAGES, open, public, shared, short_nonce,
+};
 use zmq::{
     options::SocketType,
     zmtp::{
@@ -13,7 +16,6 @@ use zmq::{
 };
 
 use crate::{
-    boxes::{Key, long_nonce, open, public, seal, shared, short_nonce},
     handshake::{End, Side, greeting, zap},
     input::{Cuts, Input},
 };
@@ -127,24 +129,19 @@ fn heard(side: &mut Side) -> Vec<u8> {
     out[header.header_len..].to_vec()
 }
 
-fn array<const N: usize>(octets: &[u8], at: usize) -> [u8; N] {
-    *octets[at..].first_chunk().expect("a field")
-}
-
 /// What the two sides of a connection know after the handshake.
 pub struct Session {
     pub codec: Codec,
-    key: Key,
-    /// Of the tested side's messages, and of the peer's.
-    prefixes: [&'static [u8; 16]; 2],
-    /// The last counters, likewise.
-    counters: [u64; 2],
+    /// The tested side's messages.
+    ours: Channel,
+    /// The peer's.
+    theirs: Channel,
 }
 
 impl Session {
     /// The peer's next message. False if it was refused, which ends the connection.
     fn receive(&mut self, input: &mut Input) -> bool {
-        let last = self.counters[1];
+        let last = self.theirs.last;
         let counter = match input.below(16) {
             1 => last.wrapping_add(input.octet().into()),
             2 => last.wrapping_sub(input.octet().into()),
@@ -153,15 +150,13 @@ impl Session {
         };
         let flags = input.octet();
         let text = input.counted();
-        let nonce = short_nonce(self.prefixes[1], counter);
-        let sealed = match input.below(16) {
-            1 => input.counted().to_vec(),
-            _ => seal(&self.key, &nonce, &[&[flags], text].concat()),
+        let mut body = match input.below(16) {
+            1 => [b"\x07MESSAGE", &counter.to_be_bytes()[..], input.counted()].concat(),
+            _ => self.theirs.seal(counter, &[&[flags], text].concat()),
         };
-        let honest = open(&self.key, &nonce, &sealed).is_some_and(|text| !text.is_empty());
-        let mut body = b"\x07MESSAGE".to_vec();
-        body.extend(counter.to_be_bytes());
-        body.extend(sealed);
+        let nonce = short_nonce(self.theirs.prefix, counter);
+        let inside = open(&self.theirs.key, &nonce, &body[16..]);
+        let honest = inside.is_some_and(|text| !text.is_empty());
         let twisted = twist(input, &mut body);
         let mut wire = Vec::new();
         frame::write(Flags::NONE, &body, &mut wire);
@@ -178,7 +173,7 @@ impl Session {
                     (flags & 1 != 0, flags & 2 != 0)
                 );
                 assert_eq!(&body[range], text);
-                self.counters[1] = counter;
+                self.theirs.last = counter;
                 true
             }
             Err(failure) => {
@@ -202,25 +197,15 @@ impl Session {
         let header = self.codec.parse(&wire, Limit::NONE);
         let header = header.expect("a header").expect("a whole one");
         assert_eq!(header.frame_len(), wire.len());
-        let body = &wire[header.header_len..];
-        assert!(body.starts_with(b"\x07MESSAGE"));
-        let counter = u64::from_be_bytes(array(body, 8));
-        assert!(counter > self.counters[0], "a nonce is used once");
-        self.counters[0] = counter;
-        let nonce = short_nonce(self.prefixes[0], counter);
-        let opened = open(&self.key, &nonce, &body[16..]).expect("genuine");
+        let opened = self.ours.open(&wire[header.header_len..]);
         let octet = u8::from(flags.more()) | u8::from(flags.command()) << 1;
-        assert_eq!((opened[0], &opened[1..]), (octet, text));
+        assert_eq!(opened, Some((octet, text.to_vec())), "genuine and in order");
     }
 
     /// The peer's next message, as it goes over the wire.
     pub fn wire(&mut self, flags: u8, text: &[u8]) -> Vec<u8> {
-        self.counters[1] += 1;
-        let nonce = short_nonce(self.prefixes[1], self.counters[1]);
-        let sealed = seal(&self.key, &nonce, &[&[flags], text].concat());
         let mut wire = Vec::new();
-        let body = [b"\x07MESSAGE", &self.counters[1].to_be_bytes()[..], &sealed].concat();
-        frame::write(Flags::NONE, &body, &mut wire);
+        frame::write(Flags::NONE, &self.theirs.next(flags, text), &mut wire);
         wire
     }
 
@@ -257,12 +242,7 @@ pub(crate) fn enter(input: &mut Input) -> Option<Session> {
     let shown = key(input, mine);
     let hello_counter = 1 + u64::from(input.octet());
     let to_server = shared(&public(&SERVER), &TRANSIENT);
-    let mut hello = b"\x05HELLO\x01\x00".to_vec();
-    hello.extend([0; 72]);
-    hello.extend(shown);
-    hello.extend(hello_counter.to_be_bytes());
-    let nonce = short_nonce(b"CurveZMQHELLO---", hello_counter);
-    hello.extend(seal(&to_server, &nonce, &[0; 64]));
+    let mut hello = curve::hello(&to_server, &shown, hello_counter);
     let made = hello.clone();
     // Nobody looks at the padding.
     let twisted = twist(input, &mut hello)
@@ -276,30 +256,21 @@ pub(crate) fn enter(input: &mut Input) -> Option<Session> {
 
     let welcome = heard(&mut side);
     assert_eq!((welcome.len(), &welcome[..8]), (168, &b"\x07WELCOME"[..]));
-    let nonce = long_nonce(b"WELCOME-", &array(&welcome, 8));
-    let text = open(&to_server, &nonce, &welcome[24..]).expect("genuine");
-    let (server, cookie) = (array(&text, 0), &text[32..]);
+    let (server, mut cookie) = curve::open_welcome(&to_server, &welcome).expect("genuine");
     let key_of_session = shared(&server, &TRANSIENT);
     let counter = hello_counter + input.below(3) as u64;
-    let nonce = short_nonce(b"CurveZMQINITIATE", counter);
-    let initiate = |cookie: &[u8], text: &[u8]| {
-        let sealed = seal(&key_of_session, &nonce, text);
-        [b"\x08INITIATE", cookie, &counter.to_be_bytes(), &sealed].concat()
-    };
 
     let known = key(input, public(&CLIENT));
     let mut vouched = [mine, public(&SERVER)].concat();
     let mut honest = !twist(input, &mut vouched) && known == public(&CLIENT);
-    let vouch_nonce = long_nonce(b"VOUCH---", &[9; 16]);
-    let vouch = seal(&shared(&server, &CLIENT), &vouch_nonce, &vouched);
-    let head = [&known[..], &[9; 16], &vouch].concat();
+    let vouch = curve::vouch(&CLIENT, &server, &vouched);
+    let head = [&known[..], &vouch].concat();
     let mut text = [&head[..], &metadata(input)].concat();
     twist(input, &mut text);
     honest &= text.strip_prefix(&head[..]).is_some_and(is_welcome) && counter > hello_counter;
-    let right = initiate(cookie, &text);
-    let mut cookie = cookie.to_vec();
+    let right = curve::initiate(&key_of_session, &cookie, counter, &text);
     twist(input, &mut cookie);
-    let mut body = initiate(&cookie, &text);
+    let mut body = curve::initiate(&key_of_session, &cookie, counter, &text);
     twist(input, &mut body);
     honest &= body == right;
     say(&mut side, &body, &cuts);
@@ -315,16 +286,17 @@ pub(crate) fn enter(input: &mut Input) -> Option<Session> {
     assert!(honest);
 
     let ready = heard(&mut side);
-    assert!(ready.starts_with(b"\x05READY"));
-    let ready_counter = u64::from_be_bytes(array(&ready, 6));
-    let nonce = short_nonce(b"CurveZMQREADY---", ready_counter);
-    let theirs = open(&key_of_session, &nonce, &ready[14..]).expect("genuine");
+    let (ready_counter, theirs) = curve::open_ready(&key_of_session, &ready).expect("genuine");
     assert!(metadata::properties(&theirs).all(|property| property.is_ok()));
+    let channel = |prefix, last| Channel {
+        key: key_of_session,
+        prefix,
+        last,
+    };
     Some(Session {
         codec: peer.codec,
-        key: key_of_session,
-        prefixes: [b"CurveZMQMESSAGES", b"CurveZMQMESSAGEC"],
-        counters: [ready_counter, counter],
+        ours: channel(SERVER_MESSAGES, ready_counter),
+        theirs: channel(CLIENT_MESSAGES, counter),
     })
 }
 
@@ -339,19 +311,14 @@ pub fn curve_client(octets: &[u8]) {
 
     let hello = heard(&mut side);
     assert_eq!((hello.len(), &hello[..8]), (200, &b"\x05HELLO\x01\x00"[..]));
-    let client: Key = array(&hello, 80);
-    let hello_counter = u64::from_be_bytes(array(&hello, 112));
+    let (client, hello_counter) = curve::open_hello(&SERVER, &hello).expect("genuine");
     let to_client = shared(&client, &SERVER);
-    let nonce = short_nonce(b"CurveZMQHELLO---", hello_counter);
-    assert_eq!(open(&to_client, &nonce, &hello[120..]), Some(vec![0; 64]));
 
     let mine = public(&TRANSIENT);
     let shown = key(&mut input, mine);
     let mut text = [&shown[..], &[5; 96]].concat();
     let mut honest = !twist(&mut input, &mut text);
-    let mut welcome = b"\x07WELCOME".to_vec();
-    welcome.extend([8; 16]);
-    welcome.extend(seal(&to_client, &long_nonce(b"WELCOME-", &[8; 16]), &text));
+    let mut welcome = curve::welcome(&to_client, &text);
     honest &= !twist(&mut input, &mut welcome);
     say(&mut side, &welcome, &cuts);
     if !honest || shown != mine {
@@ -360,40 +327,30 @@ pub fn curve_client(octets: &[u8]) {
     }
 
     let initiate = heard(&mut side);
-    assert!(initiate.starts_with(b"\x08INITIATE\x05\x05\x05\x05"));
-    let counter = u64::from_be_bytes(array(&initiate, 9 + 96));
-    assert!(counter > hello_counter);
     let key = shared(&client, &TRANSIENT);
-    let nonce = short_nonce(b"CurveZMQINITIATE", counter);
-    let text = open(&key, &nonce, &initiate[9 + 96 + 8..]).expect("genuine");
-    assert_eq!(array(&text, 0), public(&CLIENT));
-    let nonce = long_nonce(b"VOUCH---", &array(&text, 32));
-    let vouched = open(
-        &shared(&public(&CLIENT), &TRANSIENT),
-        &nonce,
-        &text[48..128],
-    );
-    assert_eq!(vouched, Some([client, public(&SERVER)].concat()));
+    let initiated = curve::open_initiate(&key, &TRANSIENT, &initiate).expect("genuine");
+    let counter = initiated.counter;
+    assert!(counter > hello_counter);
+    assert_eq!(initiated.cookie, [5; 96]);
+    assert_eq!(initiated.client, public(&CLIENT));
+    assert_eq!(initiated.vouched, [client, public(&SERVER)].concat());
 
     let metadata = metadata(&mut input);
     let ready_counter = match input.below(8) {
         1 => input.u64(),
         _ => 1,
     };
-    let mut ready = b"\x05READY".to_vec();
-    ready.extend(ready_counter.to_be_bytes());
-    let nonce = short_nonce(b"CurveZMQREADY---", ready_counter);
-    ready.extend(seal(&key, &nonce, &metadata));
+    let mut ready = curve::ready(&key, ready_counter, &metadata);
     let twisted = twist(&mut input, &mut ready);
     say(&mut side, &ready, &cuts);
     match side.end {
         End::Done(peer) => {
             assert!(!twisted && is_welcome(&metadata));
+            let channel = |prefix, last| Channel { key, prefix, last };
             let mut session = Session {
                 codec: peer.codec,
-                key,
-                prefixes: [b"CurveZMQMESSAGEC", b"CurveZMQMESSAGES"],
-                counters: [counter, ready_counter],
+                ours: channel(CLIENT_MESSAGES, counter),
+                theirs: channel(SERVER_MESSAGES, ready_counter),
             };
             session.talk(&mut input);
         }
@@ -414,7 +371,7 @@ pub fn curve_messages(octets: &[u8]) {
     let mut input = Input::new(octets);
     SESSION.with_borrow_mut(|kept| {
         let mut session = kept.take().unwrap_or_else(honest_session);
-        if session.talk(&mut input) && session.counters[1] < u64::MAX / 2 {
+        if session.talk(&mut input) && session.theirs.last < u64::MAX / 2 {
             *kept = Some(session);
         }
     });

@@ -15,7 +15,6 @@
 //! `cargo test --release --package fuzz` runs them all for some seconds, from [`seeds`] and with a mutator of its own.
 //! `make fuzz` has libFuzzer run each for `FUZZ_SECONDS` with the address sanitizer; it wants a nightly compiler.
 
-mod boxes;
 pub mod connection;
 pub mod conversation;
 pub mod curve;

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`choices`] | decisions, from a seed or from octets |
+//! | [`curve`] | CURVE's commands and boxes |
 //! | [`generate`] | the conversations |
 //! | [`host`] | what is needed of a library |
 //! | [`model`] | what must come of a conversation |
@@ -15,6 +16,7 @@
 //! process. Neither the conversations nor the model know anything of the library's inside.
 
 pub mod choices;
+pub mod curve;
 pub mod generate;
 pub mod host;
 pub mod model;

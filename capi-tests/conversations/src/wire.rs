@@ -66,7 +66,8 @@ pub fn command(name: &[u8], body: &[u8]) -> Vec<u8> {
     [&[name.len() as u8], name, body].concat()
 }
 
-fn property(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+/// Appends a property.
+pub fn property(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.push(name.len() as u8);
     out.extend(name);
     out.extend((value.len() as u32).to_be_bytes());
@@ -79,6 +80,30 @@ pub fn metadata(socket_type: &[u8], identity: &[u8]) -> Vec<u8> {
     property(b"Socket-Type", socket_type, &mut out);
     property(b"Identity", identity, &mut out);
     out
+}
+
+/// The properties in metadata, unless they are malformed. One that ends right after its name, or after its value's size,
+/// is none, and nothing is wrong with it, as with libzmq.
+pub fn properties(mut metadata: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let mut properties = Vec::new();
+    while !metadata.is_empty() {
+        let (size, rest) = metadata
+            .split_first()
+            .filter(|(_, rest)| !rest.is_empty())?;
+        let (name, rest) = rest.split_at_checked(usize::from(*size))?;
+        if rest.is_empty() {
+            break;
+        }
+        let (size, rest) = rest.split_first_chunk()?;
+        let size = u32::from_be_bytes(*size) as usize;
+        if rest.is_empty() && size > 0 {
+            break;
+        }
+        let (value, rest) = rest.split_at_checked(size)?;
+        properties.push((name, value));
+        metadata = rest;
+    }
+    Some(properties)
 }
 
 /// The greeting of ZMTP 3.

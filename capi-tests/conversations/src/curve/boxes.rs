@@ -1,4 +1,4 @@
-//! The peer's own cryptography for CURVE, so that what is fuzzed is what is in its boxes.
+//! The peer's own cryptography, so that what is tested is what is in its boxes.
 
 use dryoc::classic::{
     crypto_box::{
@@ -8,11 +8,13 @@ use dryoc::classic::{
     crypto_core::crypto_scalarmult_base,
 };
 
+/// A key, public or secret or shared.
 pub type Key = [u8; 32];
 
 /// How many octets a box has more than what is in it.
-pub const TAG: usize = 16;
+const TAG: usize = 16;
 
+/// The public key that belongs to a secret one.
 pub fn public(secret: &Key) -> Key {
     let mut public = [0; 32];
     crypto_scalarmult_base(&mut public, secret);
@@ -24,10 +26,12 @@ pub fn shared(public: &Key, secret: &Key) -> Key {
     crypto_box_beforenm(public, secret).unwrap_or_default()
 }
 
+/// A nonce of those commands that come once.
 pub fn long_nonce(prefix: &[u8; 8], rest: &[u8; 16]) -> [u8; 24] {
     std::array::from_fn(|i| if i < 8 { prefix[i] } else { rest[i - 8] })
 }
 
+/// A nonce of those commands that are numbered.
 pub fn short_nonce(prefix: &[u8; 16], counter: u64) -> [u8; 24] {
     let counter = counter.to_be_bytes();
     std::array::from_fn(|i| if i < 16 { prefix[i] } else { counter[i - 16] })
