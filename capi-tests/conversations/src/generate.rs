@@ -1,22 +1,11 @@
 //! Conversations drawn from a seed or from a fuzzer's octets.
 
-use std::fmt;
-
 use crate::{
     choices::Choices,
-    wire::{COMMAND, MORE, Version},
+    conversation::{Body, Conversation, Flaw, KINDS, Security, Step, Twist},
+    curve::Keys,
+    wire::{self, COMMAND, MORE, Version},
 };
-
-/// The types of sockets, in the order of their numbers.
-pub const KINDS: [&str; 12] = [
-    "PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB",
-    "STREAM",
-];
-
-/// The number of a type of socket.
-pub fn kind(name: &str) -> i32 {
-    KINDS.iter().position(|kind| *kind == name).expect("a type") as i32
-}
 
 /// The types that a socket of this type talks to.
 fn peers(kind: &str) -> &'static [&'static str] {
@@ -31,169 +20,6 @@ fn peers(kind: &str) -> &'static [&'static str] {
         "PULL" => &["PUSH"],
         "PUSH" => &["PULL"],
         _ => &["STREAM"],
-    }
-}
-
-/// How the connection is secured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Security {
-    /// NULL.
-    Null,
-    /// PLAIN; our socket is the server.
-    Plain,
-    /// PLAIN; our socket is the client.
-    PlainClient,
-}
-
-/// A body: some octets, then one octet again and again.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Body {
-    /// How it begins.
-    pub head: Vec<u8>,
-    /// How many octets follow.
-    pub fill: usize,
-    /// Which octet.
-    pub letter: u8,
-}
-
-impl Body {
-    /// Its octets.
-    pub fn octets(&self) -> Vec<u8> {
-        let mut octets = self.head.clone();
-        octets.resize(octets.len() + self.fill, self.letter);
-        octets
-    }
-
-    /// How many octets it has.
-    pub fn size(&self) -> usize {
-        self.head.len() + self.fill
-    }
-}
-
-impl fmt::Display for Body {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "\"{}\"", self.head.escape_ascii())?;
-        if self.fill > 0 {
-            let letter = [self.letter];
-            write!(f, " + {} x '{}'", self.fill, letter.escape_ascii())?;
-        }
-        Ok(())
-    }
-}
-
-fn shorten(topic: &[u8]) -> String {
-    let shown = &topic[..topic.len().min(32)];
-    format!("\"{}\", {} octets", shown.escape_ascii(), topic.len())
-}
-
-/// A step of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// The peer's next frame, with all of its flags but LONG.
-    Frame {
-        /// The flags.
-        flags: u8,
-        /// Whether it has the long form though its body is short.
-        long: bool,
-        /// The body.
-        body: Body,
-    },
-    /// Octets that are no frame.
-    Raw(Vec<u8>),
-    /// What the peer has to say so far goes out in one write, but for so many octets.
-    Flush(usize),
-    /// The peer goes on when all it has said was taken.
-    Sync,
-    /// The application sends a message.
-    Send(Vec<Body>),
-    /// The application subscribes, or cancels a subscription.
-    Subscribe(bool, Vec<u8>),
-    /// The application receives up to so many messages, as many as there are.
-    Take(usize),
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Step::Frame { flags, long, body } => {
-                let long = if *long { " LONG" } else { "" };
-                write!(
-                    f,
-                    "peer: frame {flags:#04x}{long}, {} octets: {body}",
-                    body.size()
-                )
-            }
-            Step::Raw(octets) => write!(f, "peer: octets \"{}\"", octets.escape_ascii()),
-            Step::Flush(0) => write!(f, "peer: flush"),
-            Step::Flush(held) => write!(f, "peer: flush, but for {held} octets"),
-            Step::Sync => write!(f, "peer: waits until all was taken"),
-            Step::Send(parts) => {
-                write!(f, "application: send")?;
-                parts.iter().try_for_each(|part| write!(f, " [{part}]"))
-            }
-            Step::Subscribe(true, topic) => {
-                write!(f, "application: subscribe {}", shorten(topic))
-            }
-            Step::Subscribe(false, topic) => {
-                write!(f, "application: unsubscribe {}", shorten(topic))
-            }
-            Step::Take(count) => write!(f, "application: receive up to {count}"),
-        }
-    }
-}
-
-/// A conversation of a raw peer with a socket.
-#[derive(Debug, Clone)]
-pub struct Conversation {
-    /// The type of our socket.
-    pub kind: &'static str,
-    /// What the peer says its own type is.
-    pub peer: &'static str,
-    /// What the peer speaks.
-    pub version: Version,
-    /// The mechanism.
-    pub security: Security,
-    /// Over TCP, or over a Unix domain socket.
-    pub tcp: bool,
-    /// Whether our socket is the one that binds.
-    pub binds: bool,
-    /// The peer's routing id.
-    pub identity: Vec<u8>,
-    /// The high-water mark of what is received.
-    pub rcvhwm: i32,
-    /// That of what is sent.
-    pub sndhwm: i32,
-    /// The longest part that is taken, or -1.
-    pub maxmsgsize: i64,
-    /// Whether the application receives while the peer speaks, or only when the peer can't go on.
-    pub eager: bool,
-    /// Whether the handshake and what follows it go out in one write.
-    pub pipelined: bool,
-    /// Whether it has commands that upstream's takes for parts of messages.
-    pub odd: bool,
-    /// What happens.
-    pub steps: Vec<Step>,
-}
-
-impl fmt::Display for Conversation {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(
-            f,
-            "{} that {} over {}, peer {} with {:?} and {:?}, identity \"{}\", RCVHWM {}, SNDHWM {}, MAXMSGSIZE {}, {} reader{}",
-            self.kind,
-            if self.binds { "binds" } else { "connects" },
-            if self.tcp { "tcp" } else { "ipc" },
-            self.peer,
-            self.version,
-            self.security,
-            self.identity.escape_ascii(),
-            self.rcvhwm,
-            self.sndhwm,
-            self.maxmsgsize,
-            if self.eager { "eager" } else { "sleeping" },
-            if self.pipelined { ", all at once" } else { "" },
-        )?;
-        (self.steps.iter().enumerate()).try_for_each(|(n, step)| writeln!(f, "{n:4} {step}"))
     }
 }
 
@@ -281,6 +107,76 @@ fn command(choices: &mut Choices) -> Body {
     Body { head, ..body }
 }
 
+/// What is done to a MESSAGE of CURVE, if anything: most of it breaks the connection.
+fn twist(choices: &mut Choices) -> Twist {
+    if !choices.one_in(24) {
+        return Twist::None;
+    }
+    match choices.below(16) {
+        0..4 => Twist::Ahead(choices.of(&[1, 2, 255, 1 << 32, 1 << 63])),
+        4..7 => Twist::Flags(choices.of(&[MORE, COMMAND, COMMAND | MORE, 0x80, 0xf8])),
+        7..9 => Twist::Behind(choices.of(&[0, 1, 2, 1 << 40])),
+        9..11 => Twist::Changed(choices.below(300)),
+        11 => Twist::Short(1 + choices.below(40)),
+        12 => Twist::Long(1 + choices.below(20)),
+        13 => Twist::Empty,
+        14 => Twist::Mirrored,
+        _ => Twist::Clear,
+    }
+}
+
+/// What is wrong with the handshake, if anything.
+fn flaw(choices: &mut Choices, security: Security) -> Flaw {
+    if !choices.one_in(20) {
+        return Flaw::None;
+    }
+    let which = choices.below(2);
+    match choices.below(12) {
+        0 => Flaw::Error(which),
+        _ if !security.is_curve() => Flaw::None,
+        1..4 => Flaw::Changed(which, choices.below(300)),
+        4 => Flaw::Short(which, 1 + choices.below(40)),
+        5 => Flaw::Long(which, 1 + choices.below(20)),
+        6..9 => Flaw::Counter(choices.of(&[0, 1, 2, 3, 1 << 32, u64::MAX - 1, u64::MAX])),
+        9 | 10 => Flaw::Stranger,
+        _ => Flaw::Elsewhere,
+    }
+}
+
+/// What the peer says of itself: what it should, or nearly that.
+fn metadata(choices: &mut Choices, peer: &str, identity: &[u8]) -> Vec<u8> {
+    let mut metadata = wire::metadata(peer.as_bytes(), identity);
+    if !choices.one_in(20) {
+        return metadata;
+    }
+    match choices.below(10) {
+        0 => metadata.truncate(metadata.len() - 1 - choices.below(12)),
+        1 => metadata.extend((0..=choices.below(6)).map(|n| n as u8)),
+        2 => metadata.clear(),
+        3 => {
+            metadata = wire::metadata(
+                choices.of(&[&b""[..], b"FOO", b"PAI", b"DEALERS"]),
+                identity,
+            )
+        }
+        4 => wire::property(b"Socket-Type", b"FOO", &mut metadata),
+        5 => wire::property(b"Identity", b"another", &mut metadata),
+        6 => wire::property(b"identity", b"another", &mut metadata),
+        7 => wire::property(b"X-Name", b"value", &mut metadata),
+        8 => wire::property(b"", b"", &mut metadata),
+        _ => metadata.extend(b"\x01A\xff\xff\xff\xffvalue"),
+    }
+    metadata
+}
+
+/// The routing id in metadata: the last one.
+fn identity(metadata: &[u8]) -> Vec<u8> {
+    let properties = wire::properties(metadata).unwrap_or_default();
+    let mut properties = properties.into_iter().rev();
+    let found = properties.find(|(name, _)| *name == b"Identity");
+    found.map_or(Vec::new(), |(_, value)| value.to_vec())
+}
+
 /// Bits that no flags octet has.
 fn reserved(choices: &mut Choices) -> u8 {
     match choices.one_in(12) {
@@ -293,6 +189,7 @@ struct Draw<'a, 'b> {
     choices: &'a mut Choices<'b>,
     kind: &'static str,
     version: Version,
+    security: Security,
     steps: Vec<Step>,
     /// How many octets there may still be.
     left: usize,
@@ -314,7 +211,16 @@ impl Draw<'_, '_> {
         }
         let long = self.choices.one_in(16);
         let flags = flags | reserved(self.choices);
-        self.steps.push(Step::Frame { flags, long, body });
+        let twist = match self.security.is_curve() {
+            true => twist(self.choices),
+            false => Twist::None,
+        };
+        self.steps.push(Step::Frame {
+            flags,
+            long,
+            body,
+            twist,
+        });
     }
 
     fn cut(&mut self) {
@@ -368,6 +274,7 @@ impl Draw<'_, '_> {
                     fill: spare,
                     letter: b't',
                 },
+                twist: Twist::None,
             });
         }
         self.command();
@@ -482,11 +389,27 @@ pub fn generate(choices: &mut Choices) -> Conversation {
         3 | 4 => Version::V3,
         _ => Version::V31,
     };
-    let security = match choices.below(10) {
-        0 if version.has_commands() => Security::Plain,
-        1 if version.has_commands() => Security::PlainClient,
+    let security = match choices.below(12) {
+        _ if !version.has_commands() || kind == "STREAM" => Security::Null,
+        0 => Security::Plain,
+        1 => Security::PlainClient,
+        2 | 3 => Security::Curve,
+        4 => Security::CurveClient,
         _ => Security::Null,
     };
+    let keys = match security.is_curve() {
+        true => Keys::of_seed(choices.below(1 << 24) as u64),
+        false => Keys::of_seed(0),
+    };
+    let mut identity = choices
+        .of(&[&b""[..], b"id", b"a longer routing id"])
+        .to_vec();
+    let (mut flaw, mut metadata) = (Flaw::None, Vec::new());
+    if version.has_commands() {
+        flaw = self::flaw(choices, security);
+        metadata = self::metadata(choices, peer, &identity);
+        identity = self::identity(&metadata);
+    }
     let hwms = [1000, 0, 1, 2, 7];
     let conversation = Conversation {
         kind,
@@ -495,9 +418,10 @@ pub fn generate(choices: &mut Choices) -> Conversation {
         security,
         tcp: choices.below(2) == 0,
         binds: !choices.one_in(4),
-        identity: choices
-            .of(&[&b""[..], b"id", b"a longer routing id"])
-            .to_vec(),
+        keys,
+        flaw,
+        metadata,
+        identity,
         // Nobody would take what waits behind a mark there.
         rcvhwm: if ["PUSH", "REQ"].contains(&kind) {
             0
@@ -516,8 +440,8 @@ pub fn generate(choices: &mut Choices) -> Conversation {
             -1
         },
         eager: choices.below(2) == 0,
-        // A server of PLAIN has nothing to say before its client has asked.
-        pipelined: choices.below(2) == 0 && security == Security::Null,
+        // A server turns away a client that goes on before it has heard READY.
+        pipelined: choices.below(2) == 0 && (security == Security::Null || security.is_client()),
         odd: choices.one_in(10),
         steps: Vec::new(),
     };
@@ -528,6 +452,7 @@ pub fn generate(choices: &mut Choices) -> Conversation {
         choices,
         kind,
         version,
+        security,
         steps: Vec::new(),
         left: 1_200_000,
         odd,

@@ -46,4 +46,8 @@ pub mod option {
     pub const PLAIN_SERVER: i32 = 44;
     pub const PLAIN_USERNAME: i32 = 45;
     pub const PLAIN_PASSWORD: i32 = 46;
+    pub const CURVE_SERVER: i32 = 47;
+    pub const CURVE_PUBLICKEY: i32 = 48;
+    pub const CURVE_SECRETKEY: i32 = 49;
+    pub const CURVE_SERVERKEY: i32 = 50;
 }

@@ -4,8 +4,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`choices`] | decisions, from a seed or from octets |
+//! | [`conversation`] | what a conversation is |
 //! | [`curve`] | CURVE's commands and boxes |
-//! | [`generate`] | the conversations |
+//! | [`generate`] | conversations that are drawn |
 //! | [`host`] | what is needed of a library |
 //! | [`model`] | what must come of a conversation |
 //! | [`peer`] | the raw peer's end of the connection |
@@ -16,6 +17,7 @@
 //! process. Neither the conversations nor the model know anything of the library's inside.
 
 pub mod choices;
+pub mod conversation;
 pub mod curve;
 pub mod generate;
 pub mod host;

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 
 use crate::{
-    generate::{Conversation, Step},
-    run::{Event, Message, Outcome, handshake},
+    conversation::{Conversation, Flaw, Security, Step},
+    curve::Channel,
+    run::{Event, Message, Outcome},
     wire::{self, COMMAND, Frame, MORE, Parsed, Version},
 };
 
@@ -17,6 +18,8 @@ const ENDLESS: u64 = 1 << 40;
 
 struct Model<'a> {
     conversation: &'a Conversation,
+    /// What the peer says, with CURVE.
+    secured: Option<Channel>,
     /// Octets that are no whole frame yet.
     octets: Vec<u8>,
     /// The message that goes on.
@@ -41,6 +44,7 @@ pub fn expect(conversation: &Conversation, events: &[Event], closed: bool) -> Op
     }
     let mut model = Model {
         conversation,
+        secured: None,
         octets: Vec::new(),
         parts: Vec::new(),
         told: Vec::new(),
@@ -51,14 +55,10 @@ pub fn expect(conversation: &Conversation, events: &[Event], closed: bool) -> Op
         expected: Outcome::default(),
     };
     model.begin();
-    let mut before = handshake(conversation).concat().len();
     for event in events {
         match event {
-            Event::Said(octets) => {
-                let skipped = before.min(octets.len());
-                before -= skipped;
-                model.hear(&octets[skipped..]);
-            }
+            Event::Secured(channel) => model.secured = Some(channel.clone()),
+            Event::Said(octets) => model.hear(octets),
             Event::Sent(message) => model.send(message),
             Event::Subscribed(add, topic) => model.subscribe(*add, topic),
             Event::Received(_) if conversation.kind == "REQ" => {
@@ -122,8 +122,49 @@ pub fn subscription(body: &[u8]) -> Option<(bool, &[u8])> {
     added.or(topic(b"\x06CANCEL").map(|topic| (false, topic)))
 }
 
+/// Whether the peer is turned away for what it says in the handshake.
+fn is_refused(conversation: &Conversation) -> bool {
+    let Conversation {
+        version,
+        security,
+        metadata,
+        ..
+    } = conversation;
+    if !version.has_commands() || conversation.kind == "STREAM" {
+        return false;
+    }
+    let Some(properties) = wire::properties(metadata) else {
+        return true;
+    };
+    let misfit = |(name, value): &(&[u8], &[u8])| {
+        let kind = std::str::from_utf8(value).unwrap_or_default();
+        *name == b"Socket-Type" && !fits(conversation.kind, kind)
+    };
+    // The longest command of the handshake has the metadata. With CURVE, WELCOME may be longer.
+    let longest = match security {
+        Security::Null | Security::PlainClient => 6 + metadata.len(),
+        Security::Plain => 9 + metadata.len(),
+        Security::Curve => 257 + metadata.len(),
+        Security::CurveClient => 168.max(30 + metadata.len()),
+    };
+    let is_client = security.is_client();
+    let flawed = match conversation.flaw {
+        Flaw::None => false,
+        Flaw::Error(which) => *security != Security::Null || which == 0,
+        // Nobody looks at the padding of HELLO.
+        Flaw::Changed(0, at) => is_client || !(8..80).contains(&(at % 200)),
+        Flaw::Changed(..) | Flaw::Short(..) | Flaw::Long(..) | Flaw::Stranger => true,
+        // It has to be beyond that of HELLO.
+        Flaw::Counter(counter) => !is_client && counter <= 1,
+        Flaw::Elsewhere => !is_client,
+    };
+    let too_long = u64::try_from(conversation.maxmsgsize).is_ok_and(|limit| longest as u64 > limit);
+    flawed || too_long || properties.iter().any(misfit)
+}
+
 impl Model<'_> {
     fn begin(&mut self) {
+        self.expected.closed = is_refused(self.conversation);
         match (self.conversation.kind, self.conversation.version) {
             // It can't subscribe: its socket picks what it wants.
             ("XPUB" | "PUB", Version::Unversioned) => self.subscription(true, b""),
@@ -146,7 +187,14 @@ impl Model<'_> {
             match wire::parse(self.conversation.version, &octets[at..], limit) {
                 Parsed::Frame(frame, size) => {
                     at += size;
-                    self.frame(frame);
+                    let frame = match &mut self.secured {
+                        Some(channel) => channel.open_frame(&frame.body),
+                        None => Some(frame),
+                    };
+                    match frame {
+                        Some(frame) => self.frame(frame),
+                        None => self.expected.closed = true,
+                    }
                 }
                 Parsed::Part => break,
                 Parsed::Wrong => self.expected.closed = true,

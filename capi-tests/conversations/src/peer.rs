@@ -12,7 +12,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use crate::wire::{self, Frame, Parsed, Version};
+use crate::{
+    curve::Channel,
+    wire::{self, Frame, Parsed, Version},
+};
 
 trait Stream: Read + Write + AsRawFd {}
 impl<T: Read + Write + AsRawFd> Stream for T {}
@@ -98,6 +101,8 @@ pub struct Peer {
     pub closed: bool,
     /// What was heard that is no frame.
     pub rubbish: bool,
+    /// With CURVE, what it hears after the handshake's commands, from when it knows the key.
+    pub secured: Option<Channel>,
     /// Whether it speaks no protocol at all: what it hears is all there is in `frames`.
     bare: bool,
 }
@@ -112,6 +117,7 @@ impl Peer {
             frames: Vec::new(),
             closed: false,
             rubbish: false,
+            secured: None,
             bare,
         }
     }
@@ -197,18 +203,30 @@ impl Peer {
         loop {
             match wire::parse(self.version, &self.heard[at..], 1 << 30) {
                 Parsed::Frame(frame, size) => {
-                    self.frames.push(frame);
                     at += size;
+                    match self.open(frame) {
+                        Some(frame) => self.frames.push(frame),
+                        None => self.rubbish = true,
+                    }
                 }
                 Parsed::Part => break,
-                Parsed::Wrong => {
-                    self.rubbish = true;
-                    at = self.heard.len();
-                    break;
-                }
+                Parsed::Wrong => self.rubbish = true,
+            }
+            if self.rubbish {
+                at = self.heard.len();
+                break;
             }
         }
         self.heard.drain(..at);
+    }
+
+    /// What is in a frame. With CURVE, two commands come before the messages, of which READY may be the second.
+    fn open(&mut self, frame: Frame) -> Option<Frame> {
+        match &mut self.secured {
+            None => Some(frame),
+            Some(channel) if self.frames.len() < 2 => channel.begin(&frame.body).then_some(frame),
+            Some(channel) => channel.open_frame(&frame.body),
+        }
     }
 
     /// Lets the other side read what was written, as far as the system tells: with a Unix domain socket, it does.

@@ -5,13 +5,17 @@
 
 use std::time::{Duration, Instant};
 
+mod handshake;
 mod outcome;
 mod sync;
+mod twist;
 
+use handshake::Handshake;
 pub use outcome::Outcome;
 
 use crate::{
-    generate::{Conversation, Security, Step, kind},
+    conversation::{Conversation, Security, Step, Twist, kind},
+    curve::{Channel, public},
     host::{Errno, Host, Socket, option},
     peer::{Listener, Peer, fresh_name},
     wire::{self, COMMAND, MORE, Version},
@@ -23,7 +27,9 @@ pub type Message = Vec<Vec<u8>>;
 /// What has happened, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The peer has said these octets.
+    /// From here on, all that the peer says comes in messages of CURVE.
+    Secured(Channel),
+    /// The peer has said these octets, after the handshake.
     Said(Vec<u8>),
     /// The application has sent a message.
     Sent(Message),
@@ -69,6 +75,10 @@ struct Run<'a, S> {
     peer: Peer,
     /// What the peer is about to say.
     gathered: Vec<u8>,
+    /// How many octets of that are the handshake's.
+    handshaking: usize,
+    /// What the peer says after the handshake, with CURVE.
+    secured: Option<Channel>,
     /// Whether the peer has begun a message that it has not ended.
     inside: bool,
     /// Whether the peer has said anything since the last marker came through.
@@ -118,6 +128,8 @@ pub fn run<H: Host>(host: &H, conversation: &Conversation) -> (Outcome, Vec<Even
         socket,
         peer: peer.expect("a connection"),
         gathered: Vec::new(),
+        handshaking: 0,
+        secured: None,
         inside: false,
         unheard: true,
         markers: 0,
@@ -164,6 +176,18 @@ fn configure<S: Socket>(socket: &S, conversation: &Conversation) {
                 .set(option::PLAIN_PASSWORD, b"password")
                 .expect("an option");
         }
+        Security::Curve => {
+            set(option::CURVE_SERVER, 1);
+            let secret = &conversation.keys.server;
+            socket.set(option::CURVE_SECRETKEY, secret).expect("a key");
+        }
+        Security::CurveClient => {
+            let keys = &conversation.keys;
+            let key = |option, key: &[u8]| socket.set(option, key).expect("a key");
+            key(option::CURVE_SERVERKEY, &public(&keys.server));
+            key(option::CURVE_PUBLICKEY, &public(&keys.client));
+            key(option::CURVE_SECRETKEY, &keys.client);
+        }
     }
     if conversation.kind == "SUB" {
         // What markers begin with.
@@ -171,60 +195,16 @@ fn configure<S: Socket>(socket: &S, conversation: &Conversation) {
     }
 }
 
-/// What the peer says before its first frame: what it says at first, and what it says to each command that it hears.
-pub fn handshake(conversation: &Conversation) -> Vec<Vec<u8>> {
-    let Conversation {
-        version,
-        security,
-        identity,
-        ..
-    } = conversation;
-    if conversation.kind == "STREAM" {
-        return vec![Vec::new()];
-    }
-    if !version.has_commands() {
-        return vec![wire::old_introduction(
-            *version,
-            kind(conversation.peer) as u8,
-            identity,
-        )];
-    }
-    let minor = u8::from(*version == Version::V31);
-    let metadata = wire::metadata(conversation.peer.as_bytes(), identity);
-    let mechanism: &[u8] = if *security == Security::Null {
-        b"NULL"
-    } else {
-        b"PLAIN"
-    };
-    let mut greeting = wire::greeting(minor, mechanism, *security == Security::PlainClient);
-    let say = |name: &[u8], body: &[u8]| {
-        let mut out = Vec::new();
-        wire::frame(*version, COMMAND, &wire::command(name, body), &mut out);
-        out
-    };
-    match security {
-        Security::Null => {
-            greeting.extend(say(b"READY", &metadata));
-            vec![greeting, Vec::new()]
-        }
-        Security::Plain => {
-            greeting.extend(say(b"HELLO", b"\x04name\x08password"));
-            vec![greeting, say(b"INITIATE", &metadata), Vec::new()]
-        }
-        Security::PlainClient => vec![greeting, say(b"WELCOME", b""), say(b"READY", &metadata)],
-    }
-}
-
 impl<S: Socket> Run<'_, S> {
     fn all(&mut self) {
         self.handshake();
         for n in 0..self.conversation.steps.len() {
-            self.step = n;
-            self.deadline = Instant::now() + PATIENCE;
-            self.take_step(&self.conversation.steps[n]);
             if self.is_over() {
                 break;
             }
+            self.step = n;
+            self.deadline = Instant::now() + PATIENCE;
+            self.take_step(&self.conversation.steps[n]);
         }
         self.step = self.conversation.steps.len();
         self.deadline = Instant::now() + PATIENCE;
@@ -234,14 +214,31 @@ impl<S: Socket> Run<'_, S> {
     }
 
     fn handshake(&mut self) {
-        for (heard, octets) in handshake(self.conversation).into_iter().enumerate() {
-            if !self.conversation.pipelined {
-                self.until(true, |run| run.peer.frames.len() >= heard);
+        let mut handshake = Handshake::new(self.conversation);
+        let words = handshake.words();
+        for heard in 0..words {
+            self.until(true, |run| run.peer.frames.len() >= heard);
+            if self.is_over() {
+                return;
             }
+            let Some(octets) = handshake.say(&self.peer.frames[..heard]) else {
+                self.peer.rubbish = true;
+                return;
+            };
+            self.handshaking += octets.len();
             self.gathered.extend(octets);
-            if !self.conversation.pipelined {
+            if let Some(channels) = handshake.channels.take() {
+                self.events.push(Event::Secured(channels.said.clone()));
+                self.secured = Some(channels.said);
+                self.peer.secured = Some(channels.heard);
+            }
+            if heard + 1 < words || !self.conversation.pipelined {
                 self.flush(0);
             }
+        }
+        if !self.conversation.pipelined {
+            let answers = handshake.answers();
+            self.until(true, |run| run.peer.frames.len() >= answers);
         }
     }
 
@@ -252,8 +249,13 @@ impl<S: Socket> Run<'_, S> {
     fn take_step(&mut self, step: &Step) {
         let version = self.conversation.version;
         match step {
-            Step::Frame { flags, long, body } => {
-                self.say(*flags, *long, &body.octets());
+            Step::Frame {
+                flags,
+                long,
+                body,
+                twist,
+            } => {
+                self.say_twisted(*flags, *long, &body.octets(), *twist);
             }
             Step::Raw(octets) => {
                 self.gathered.extend(octets);
@@ -278,9 +280,22 @@ impl<S: Socket> Run<'_, S> {
 
     /// The peer's next frame.
     fn say(&mut self, flags: u8, long: bool, body: &[u8]) {
+        self.say_twisted(flags, long, body, Twist::None);
+    }
+
+    /// The same, with CURVE in a MESSAGE to which this is done.
+    fn say_twisted(&mut self, flags: u8, long: bool, body: &[u8], twist: Twist) {
         let version = self.conversation.version;
-        wire::head(version, flags, body.len(), long, &mut self.gathered);
-        self.gathered.extend(body);
+        let message = self
+            .secured
+            .as_mut()
+            .map(|channel| twist::seal(channel, twist, flags, body));
+        let (outer, octets) = match &message {
+            Some((outer, octets)) => (*outer, &octets[..]),
+            None => (flags, body),
+        };
+        wire::head(version, outer, octets.len(), long, &mut self.gathered);
+        self.gathered.extend(octets);
         if flags & COMMAND == 0 || version.is_old() {
             if !self.inside {
                 self.replying = body.is_empty();
@@ -300,7 +315,9 @@ impl<S: Socket> Run<'_, S> {
         if out.is_empty() {
             return;
         }
-        self.events.push(Event::Said(out.clone()));
+        let handshaking = self.handshaking.min(out.len());
+        self.handshaking -= handshaking;
+        self.events.push(Event::Said(out[handshaking..].to_vec()));
         while !self.peer.write(&mut out) && !self.is_over() {
             let progress = self.peer.read() | self.receive(8);
             if !progress {

@@ -2,7 +2,7 @@
 
 use super::Message;
 use crate::{
-    generate::Conversation,
+    conversation::Conversation,
     peer::Peer,
     wire::{COMMAND, Frame, MORE},
 };

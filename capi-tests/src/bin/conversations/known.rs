@@ -1,6 +1,9 @@
 //! Where the library is meant to do something else than upstream's, and why.
 
-use conversations::{generate::Conversation, model};
+use conversations::{
+    conversation::{Conversation, Flaw, Security},
+    model,
+};
 
 /// Whether an outcome is not what the model says.
 pub fn is_modelled_otherwise(lines: &[String]) -> bool {
@@ -15,6 +18,15 @@ pub fn reason(
     ours: &[String],
     theirs: &[String],
 ) -> Option<&'static str> {
+    match conversation.flaw {
+        Flaw::Counter(0 | 1) if conversation.security == Security::Curve => {
+            return Some("upstream's doesn't look whether INITIATE's number is beyond HELLO's");
+        }
+        Flaw::Elsewhere if conversation.security == Security::Curve => {
+            return Some("upstream's doesn't look for which server a vouch is meant");
+        }
+        _ => {}
+    }
     let trouble = |lines: &[String]| lines.iter().any(|line| line.starts_with("trouble"));
     if trouble(theirs) && !trouble(ours) {
         return Some("somebody waits in vain with upstream's");

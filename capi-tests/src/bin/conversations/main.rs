@@ -3,11 +3,13 @@
 //!
 //! `conversations [count] [seed]`: so many, of this seed and those that follow it. `conversations --case seed [steps]`
 //! shows one, without these steps, as what is said of a difference names it. `SHOWN=n` shows n differences at most.
+//! `SECURITY=Curve`, or another of [`Security`], passes over all others, and holds so many of these.
 
 mod known;
 mod worker;
 
 use std::{
+    collections::BTreeMap,
     env,
     io::{BufRead as _, BufReader, Lines, Write as _},
     path::{Path, PathBuf},
@@ -16,10 +18,11 @@ use std::{
 };
 
 use capi_tests::{library, reference};
+use conversations::conversation::Security;
 use worker::Case;
 
 /// How many conversations a worker is told of at once.
-const BATCH: u64 = 64;
+const BATCH: usize = 64;
 /// How often a conversation that makes a difference is held again, to see whether it does so each time.
 const AGAIN: usize = 2;
 /// How many differences are shrunk and shown.
@@ -217,6 +220,50 @@ fn one(case: &Case) {
     }
 }
 
+/// What conversations have come to.
+#[derive(Default)]
+struct Tally {
+    /// How many were held, of each kind of security.
+    held: BTreeMap<String, u64>,
+    /// Those that differ.
+    different: Vec<Case>,
+    /// How many did once, and not again.
+    flaky: u64,
+    /// How many are meant to differ, and why.
+    listed: BTreeMap<&'static str, u64>,
+}
+
+/// Holds these conversations with both libraries.
+fn hold(pair: &mut Pair, mut cases: impl Iterator<Item = Case>) -> Tally {
+    let mut tally = Tally::default();
+    loop {
+        let batch: Vec<Case> = cases.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return tally;
+        }
+        for (case, (ours, theirs)) in batch.iter().zip(pair.answers(&batch)) {
+            let security = format!("{:?}", case.security());
+            *tally.held.entry(security).or_default() += 1;
+            if !differ(case, &ours, &theirs) {
+                if ours != theirs
+                    && let Some(reason) = known::reason(&case.conversation(), &ours, &theirs)
+                {
+                    *tally.listed.entry(reason).or_default() += 1;
+                }
+            } else if !ours.iter().any(|line| line.starts_with("died"))
+                && !pair.again_and_again(case)
+            {
+                tally.flaky += 1;
+                println!("a difference that does not come again:");
+                show(case.seed, case, &ours, &theirs);
+            } else {
+                tally.different.push(case.clone());
+                println!("seed {}: a difference", case.seed);
+            }
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let [flag, directory] = &arguments[..]
@@ -238,48 +285,41 @@ fn main() -> ExitCode {
     };
     let (count, first) = (number(0, 1000), number(1, 0));
     println!("{count} conversations from SEED={first}");
+    let security = env::var("SECURITY").ok().map(|name| {
+        let mut all = Security::ALL.into_iter();
+        all.find(|security| format!("{security:?}") == name)
+            .expect("SECURITY is one of them")
+    });
+    let cases = (first..).map(|seed| Case {
+        seed,
+        without: Vec::new(),
+    });
+    let cases = cases.filter(|case| security.is_none_or(|wanted| wanted == case.security()));
     let mut pair = Pair::new();
     let began = Instant::now();
-    let (mut different, mut flaky, mut listed) = (Vec::new(), 0, 0_u64);
-    let mut seed = first;
-    while seed < first + count {
-        let end = (seed + BATCH).min(first + count);
-        let cases: Vec<Case> = (seed..end)
-            .map(|seed| Case {
-                seed,
-                without: Vec::new(),
-            })
-            .collect();
-        for (case, (ours, theirs)) in cases.iter().zip(pair.answers(&cases)) {
-            if !differ(case, &ours, &theirs) {
-                listed += u64::from(ours != theirs);
-            } else if !ours.iter().any(|line| line.starts_with("died"))
-                && !pair.again_and_again(case)
-            {
-                flaky += 1;
-                println!("a difference that does not come again:");
-                show(case.seed, case, &ours, &theirs);
-            } else {
-                different.push(case.clone());
-                println!("seed {}: a difference", case.seed);
-            }
-        }
-        seed = end;
-    }
+    let tally = hold(&mut pair, cases.take(count as usize));
     let seconds = began.elapsed().as_secs_f64();
     let shown = env::var("SHOWN").map_or(SHOWN, |text| text.parse().expect("SHOWN is a number"));
-    for case in different.iter().take(shown) {
+    for case in tally.different.iter().take(shown) {
         let small = pair.shrink(case.clone());
         if let Some((ours, theirs)) = pair.difference(&small) {
             show(case.seed, &small, &ours, &theirs);
         }
     }
+    for (security, held) in &tally.held {
+        println!("{held} with {security}");
+    }
+    for (reason, times) in &tally.listed {
+        println!("{times} differ as is listed: {reason}");
+    }
     println!(
-        "{count} conversations in {seconds:.1} s, {:.0} a second: {} differ, {flaky} did once, {listed} as is listed",
+        "{count} conversations in {seconds:.1} s, {:.0} a second: {} differ, {} did once, {} as is listed",
         count as f64 / seconds,
-        different.len(),
+        tally.different.len(),
+        tally.flaky,
+        tally.listed.values().sum::<u64>(),
     );
-    match different.len() {
+    match tally.different.len() {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }

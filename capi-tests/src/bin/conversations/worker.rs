@@ -9,7 +9,8 @@ use std::{
 use capi_tests::api::{self, Library, Part, PollItem, consts};
 use conversations::{
     choices::Choices,
-    generate::{Conversation, generate},
+    conversation::{Conversation, Security},
+    generate::generate,
     host::{self, Errno},
     model, run,
 };
@@ -141,14 +142,21 @@ pub struct Case {
 impl Case {
     pub fn conversation(&self) -> Conversation {
         let mut conversation = generate(&mut Choices::of_seed(self.seed));
-        // Upstream's takes it for an error if a peer goes on before it has heard READY, unless it is slow.
-        conversation.pipelined &= !conversation.version.has_commands();
+        // Upstream's takes it for an error if a peer goes on before it has heard READY, unless it is slow. A server has
+        // nothing to hear.
+        conversation.pipelined &=
+            !conversation.version.has_commands() || conversation.security.is_client();
         let mut n = 0;
         conversation.steps.retain(|_| {
             n += 1;
             !self.without.contains(&(n - 1))
         });
         conversation
+    }
+
+    /// How it is secured.
+    pub fn security(&self) -> Security {
+        self.conversation().security
     }
 
     pub fn line(&self) -> String {
