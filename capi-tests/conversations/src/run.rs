@@ -39,7 +39,7 @@ pub enum Event {
     Received(Message),
 }
 
-/// How long to wait for what has to happen.
+/// How long to wait for what has to happen, or for the next message.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where a ZAP handler binds.
@@ -344,7 +344,12 @@ impl<S: Socket> Run<'_, S> {
         if !self.receives() {
             return false;
         }
-        (0..count).take_while(|_| self.receive_one()).count() > 0
+        let received = (0..count).take_while(|_| self.receive_one()).count() > 0;
+        if received {
+            // As long as something comes, nobody waits in vain.
+            self.deadline = Instant::now() + PATIENCE;
+        }
+        received
     }
 
     fn receive_one(&mut self) -> bool {
