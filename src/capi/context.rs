@@ -1,6 +1,9 @@
 //! Contexts: zmq_ctx_new(3) and its siblings.
 
-use std::ffi::{c_int, c_void};
+use std::{
+    ffi::{c_int, c_void},
+    sync::Arc,
+};
 
 use super::{blocking::blocking, guard::guard, handle};
 use crate::{
@@ -8,7 +11,7 @@ use crate::{
     core::{
         context::{Context, Terminating},
         slot::Slot,
-        wait::Progress,
+        wait::{Asleep, Progress, Waiter},
     },
     error::Error,
     options::Value,
@@ -23,28 +26,64 @@ pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
 /// Ends a context, once its sockets are closed and what they had to send is sent or given up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_term(context_: *mut c_void) -> c_int {
-    // The context is over: its handle stands for nothing from now on.
-    let end = move |()| {
-        // SAFETY: the caller promises a handle.
-        if let Ok(slot) = unsafe { handle::context_slot(context_) } {
-            drop(slot.take());
-        }
-        0
-    };
     blocking(
         move || {
-            // SAFETY: as above.
+            // SAFETY: the caller promises a handle.
             let slot = unsafe { handle::context_slot(context_) }?;
             if slot.is_inherited() {
                 // Its threads don't exist here, and a thread that doesn't either may have any of its locks.
                 std::mem::forget(slot.take()?);
                 return Ok(Progress::Done(0));
             }
-            let context = slot.lock()?.clone();
-            Ok(context.terminate()?.map(end))
+            let (generation, context) = {
+                let context = slot.lock()?;
+                (context.generation(), context.clone())
+            };
+            Ok(Ending::go_on(slot, generation, context.terminate()?))
         },
-        move |call: Box<Terminating>| Ok(call.wake()?.map(end)),
+        |ending: Box<Ending>| {
+            let Ending {
+                slot,
+                generation,
+                call,
+            } = *ending;
+            Ok(Ending::go_on(slot, generation, call.wake()?))
+        },
     )
+}
+
+/// A call that waits for the end of what is in a slot, in which there may be something else when it has ended.
+struct Ending {
+    slot: &'static Slot<Arc<Context>>,
+    generation: u32,
+    call: Box<Terminating>,
+}
+
+impl Ending {
+    fn go_on(
+        slot: &'static Slot<Arc<Context>>,
+        generation: u32,
+        progress: Progress<(), Terminating>,
+    ) -> Progress<c_int, Ending> {
+        match progress {
+            Progress::Done(()) => {
+                // The handle stands for nothing from now on, if it still stands for this.
+                drop(slot.take_if_still(generation));
+                Progress::Done(0)
+            }
+            Progress::Asleep(call) => Progress::Asleep(Box::new(Ending {
+                slot,
+                generation,
+                call,
+            })),
+        }
+    }
+}
+
+impl Asleep for Ending {
+    fn waiter(&mut self) -> &mut Waiter {
+        self.call.waiter()
+    }
 }
 
 /// Makes what blocks in a context fail with ETERM.

@@ -16,5 +16,5 @@ pub use self::{
     barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard, OwnerGuard},
     cancel::shielded,
-    fork::{Global, generation},
+    fork::{Global, generation, lock_soon},
 };
