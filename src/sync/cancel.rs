@@ -5,7 +5,7 @@
 //! So there are two places only where it may: [`test`], and where a thread sleeps, both with nothing held. Everywhere else
 //! a system call that is a cancellation point is [`shielded`].
 
-use std::ffi::c_int;
+use std::{ffi::c_int, time::Duration};
 
 unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
@@ -46,6 +46,12 @@ impl Drop for Shield {
 pub fn shielded<T>(run: impl FnOnce() -> T) -> T {
     let _shield = Shield::raise();
     run()
+}
+
+/// Sleeps for a while, in which the thread can't be cancelled.
+#[cold]
+pub fn nap(time: Duration) {
+    shielded(|| std::thread::sleep(time));
 }
 
 /// The thread is cancelled here, if it is to be. For where it holds nothing, and no destructor is due.
