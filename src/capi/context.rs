@@ -11,7 +11,7 @@ use crate::{
     core::{
         context::{Context, Terminating},
         slot::Slot,
-        wait::{Asleep, Progress, Waiter},
+        wait::{Asleep, Progress},
     },
     error::Error,
     options::Value,
@@ -19,7 +19,7 @@ use crate::{
 
 /// A new context; end it with zmq_ctx_term().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_ctx_new() -> *mut c_void {
     guard(|| Ok(handle::of(Slot::put(Context::create()))))
 }
 
@@ -81,14 +81,14 @@ impl Ending {
 }
 
 impl Asleep for Ending {
-    fn waiter(&mut self) -> &mut Waiter {
-        self.call.waiter()
+    fn sleep(&mut self) {
+        self.call.sleep();
     }
 }
 
 /// Makes what blocks in a context fail with ETERM.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_shutdown(context_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_shutdown(context_: *mut c_void) -> c_int {
     guard(|| {
         // SAFETY: the caller promises a handle.
         unsafe { handle::context(context_) }?.shutdown();
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn zmq_ctx_shutdown(context_: *mut c_void) -> c_int {
 
 /// Sets an option of a context.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_set(
+pub unsafe extern "C-unwind" fn zmq_ctx_set(
     context_: *mut c_void,
     option_: c_int,
     optval_: c_int,
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn zmq_ctx_set(
 
 /// The value of an option of a context.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_get(context_: *mut c_void, option_: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_ctx_get(context_: *mut c_void, option_: c_int) -> c_int {
     guard(|| {
         // SAFETY: the caller promises a handle.
         unsafe { handle::context(context_) }?.get(option_)
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn zmq_ctx_get(context_: *mut c_void, option_: c_int) -> c
 
 /// Deprecated: zmq_ctx_new() with a number of I/O threads.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_init(io_threads_: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_init(io_threads_: c_int) -> *mut c_void {
     guard(|| {
         if io_threads_ < 0 {
             return Err(Error::EINVAL);
@@ -150,7 +150,7 @@ pub unsafe extern "C-unwind" fn zmq_ctx_destroy(context_: *mut c_void) -> c_int 
 /// Sets an option of a context to a value of any type.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_set_ext(
+pub unsafe extern "C-unwind" fn zmq_ctx_set_ext(
     context_: *mut c_void,
     option_: c_int,
     optval_: *const c_void,
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
 /// Reads an option of a context of any type.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ctx_get_ext(
+pub unsafe extern "C-unwind" fn zmq_ctx_get_ext(
     context_: *mut c_void,
     option_: c_int,
     optval_: *mut c_void,

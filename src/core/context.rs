@@ -242,8 +242,8 @@ impl Terminating {
 }
 
 impl Asleep for Terminating {
-    fn waiter(&mut self) -> &mut Waiter {
-        &mut self.waiter
+    fn sleep(&mut self) {
+        self.waiter.sleep();
     }
 }
 
@@ -274,8 +274,12 @@ mod tests {
             for _ in 0..3 {
                 let (context, tell) = (context.clone(), tell.clone());
                 std::thread::spawn(move || {
-                    let ended = context.terminate();
-                    tell.send(ended.and_then(|ended| ended.finish(|call| call.wake())))
+                    let mut ended = context.terminate();
+                    while let Ok(Progress::Asleep(mut call)) = ended {
+                        call.waiter.sleep();
+                        ended = call.wake();
+                    }
+                    tell.send(ended.map(|_| ()))
                 });
             }
             drop(live);
