@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 
 /// A new counter at 0; free it with zmq_atomic_counter_destroy().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_new() -> *mut c_void {
     guard(|| Ok(Box::into_raw(Box::new(AtomicI32::new(0))).cast()))
 }
 
 /// Sets the counter.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_set(counter_: *mut c_void, value_: c_int) {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_set(counter_: *mut c_void, value_: c_int) {
     guard(|| {
         // SAFETY: the caller gives null or a live counter.
         unsafe { counter(counter_) }?.store(value_, Ordering::Release);
@@ -26,14 +26,14 @@ pub unsafe extern "C" fn zmq_atomic_counter_set(counter_: *mut c_void, value_: c
 
 /// Adds 1 and returns the value before.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_inc(counter_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_inc(counter_: *mut c_void) -> c_int {
     // SAFETY: the caller gives null or a live counter.
     guard(|| Ok(unsafe { counter(counter_) }?.fetch_add(1, Ordering::AcqRel)))
 }
 
 /// Takes 1 off and returns 0 when that makes the counter 0, else 1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_dec(counter_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_dec(counter_: *mut c_void) -> c_int {
     guard(|| {
         // SAFETY: the caller gives null or a live counter.
         let before = unsafe { counter(counter_) }?.fetch_sub(1, Ordering::AcqRel);
@@ -43,14 +43,14 @@ pub unsafe extern "C" fn zmq_atomic_counter_dec(counter_: *mut c_void) -> c_int 
 
 /// The value of the counter.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_value(counter_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_value(counter_: *mut c_void) -> c_int {
     // SAFETY: the caller gives null or a live counter.
     guard(|| Ok(unsafe { counter(counter_) }?.load(Ordering::Acquire)))
 }
 
 /// Frees the counter and sets the handle to null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_atomic_counter_destroy(counter_p_: *mut *mut c_void) {
+pub unsafe extern "C-unwind" fn zmq_atomic_counter_destroy(counter_p_: *mut *mut c_void) {
     guard(|| {
         // SAFETY: the caller gives null or the place of a handle, and the handle is null or a live counter.
         unsafe {

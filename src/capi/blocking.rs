@@ -1,4 +1,5 @@
-//! Calls that may sleep, in which the program may cancel the thread (pthread_cancel(3)).
+//! Calls that may sleep, in which the program may cancel the thread (pthread_cancel(3)), or that have functions of the
+//! program's run, which may as well end it.
 //!
 //! A thread that is cancelled is unwound from where it sleeps, to its end. That must not meet `catch_unwind`, and Rust
 //! promises nothing of destructors on the way. So a call never sleeps inside of the guard: there it comes to a
@@ -6,37 +7,37 @@
 //! undone is on the heap: of a thread that is cancelled it is found, and dropped, when the thread-local values are destroyed,
 //! after the program's own handlers have run. Where threads that are cancelled aren't unwound, it is the same.
 
-use std::{cell::Cell, ptr::NonNull};
+use std::{cell::RefCell, ptr::NonNull};
 
 use super::guard::{Failure, caught, fail, guard_passage};
 use crate::{
     core::wait::{Asleep, Attempt, Progress},
     error::{Error, Result, errno_at},
     message::drop_spent,
-    sync::{
-        cancel::{self, Shield},
-        shielded,
-    },
+    sync::{cancel, shielded},
 };
 
-/// What this thread sleeps for, or has slept for when it was cancelled.
-struct Sleeper(Cell<Option<NonNull<dyn Asleep>>>);
+/// What this thread sleeps for, or has slept for when it was cancelled. Several, where a call has the program's function run,
+/// and that calls.
+struct Sleeper(RefCell<Vec<NonNull<dyn Asleep>>>);
 
 thread_local! {
-    static SLEEPER: Sleeper = const { Sleeper(Cell::new(None)) };
+    static SLEEPER: Sleeper = const { Sleeper(RefCell::new(Vec::new())) };
 }
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        let Some(call) = self.0.take() else {
-            return;
-        };
-        let _ = caught(|| {
-            // SAFETY: `sleep` has left it here, in a frame that was unwound and won't go on with it.
-            drop(unsafe { Box::from_raw(call.as_ptr()) });
-            Ok(())
+        // From here nothing may be unwound.
+        shielded(|| {
+            while let Some(call) = self.0.get_mut().pop() {
+                let _ = caught(|| {
+                    // SAFETY: `sleep` has left it here, in a frame that was unwound and won't go on with it.
+                    drop(unsafe { Box::from_raw(call.as_ptr()) });
+                    Ok(())
+                });
+            }
+            drop_spent();
         });
-        drop_spent();
     }
 }
 
@@ -45,7 +46,7 @@ impl Drop for Sleeper {
 ///
 /// As [`guard`](super::guard::guard) otherwise. A thread that is to be cancelled is cancelled before it begins, or where it
 /// sleeps.
-pub fn blocking<T: Failure + Copy, C: Asleep>(
+pub fn blocking<T: Failure, C: Asleep>(
     begin: impl FnOnce() -> Result<Progress<T, C>> + Copy,
     go_on: impl Fn(Box<C>) -> Result<Progress<T, C>> + Copy,
 ) -> T {
@@ -56,6 +57,7 @@ pub fn blocking<T: Failure + Copy, C: Asleep>(
     loop {
         match step {
             Ok(Step::Done(value)) => {
+                drop_spent();
                 // SAFETY: as above.
                 unsafe { *errno_at() = errno };
                 return value;
@@ -67,7 +69,10 @@ pub fn blocking<T: Failure + Copy, C: Asleep>(
                     go_on(unsafe { Box::from_raw(call.as_ptr()) })
                 });
             }
-            Err(error) => return fail(error),
+            Err(error) => {
+                drop_spent();
+                return fail(error);
+            }
         }
     }
 }
@@ -79,47 +84,46 @@ enum Step<T, C> {
     Asleep(NonNull<C>),
 }
 
-/// Runs a part of a call, after which the thread may sleep: as all of a call, with the cancellation disabled, panics caught,
-/// and what is to be given back given back.
+/// Runs a part of a call, after which the thread may sleep: with the cancellation disabled, and panics caught.
 fn run<T: Copy, C>(body: impl FnOnce() -> Result<Progress<T, C>>) -> Result<Step<T, C>> {
     shielded(|| {
-        let result = caught(|| {
+        caught(|| {
             Ok(match body()? {
                 Progress::Done(value) => Step::Done(value),
                 Progress::Asleep(call) => Step::Asleep(NonNull::from(Box::leak(call))),
             })
-        });
-        drop_spent();
-        result
+        })
     })
 }
 
-/// Sleeps for a call. Nothing in this frame, nor in its callers', is to be dropped.
+/// Sleeps for a call, after what is to be given back is given back. Nothing in this frame, nor in its callers', is to be
+/// dropped.
 fn sleep<C: Asleep>(mut call: NonNull<C>) {
-    let known = SLEEPER.try_with(|sleeper| sleeper.0.replace(Some(call)));
-    match known {
-        Ok(outer) => {
-            // SAFETY: nobody else has it.
-            unsafe { call.as_mut() }.waiter().sleep();
-            let _ = SLEEPER.try_with(|sleeper| sleeper.0.set(outer));
+    let mut sleep = move || {
+        drop_spent();
+        // SAFETY: nobody else has it.
+        unsafe { call.as_mut() }.sleep();
+    };
+    match SLEEPER.try_with(|sleeper| sleeper.0.borrow_mut().push(call)) {
+        Ok(()) => {
+            sleep();
+            let _ = SLEEPER.try_with(|sleeper| sleeper.0.borrow_mut().pop());
         }
         // Where the thread's end won't find it, the thread can't be cancelled.
-        Err(_) => {
-            let _shield = Shield::raise();
-            // SAFETY: as above.
-            unsafe { call.as_mut() }.waiter().sleep();
-        }
+        Err(_) => shielded(sleep),
     }
 }
 
 /// A call of which most are done by a first `attempt`, and the others as by [`blocking`], where `begin` is told how the
 /// attempt has failed.
 #[inline(always)]
-pub fn attempt<T: Failure + Copy, C: Asleep>(
+pub fn attempt<T: Failure, C: Asleep>(
     attempt: impl FnOnce() -> Result<Attempt<T>>,
     begin: impl Fn(Option<Error>) -> Result<Progress<T, C>> + Copy,
     go_on: impl Fn(Box<C>) -> Result<Progress<T, C>> + Copy,
 ) -> T {
+    // A thread that never has to sleep is to be cancelled, too.
+    cancel::test();
     match guard_passage(|| attempt().map(Some)) {
         Some(Attempt::Done(value)) => value,
         Some(Attempt::Undecided(failed)) => second(failed, begin, go_on),
@@ -129,7 +133,7 @@ pub fn attempt<T: Failure + Copy, C: Asleep>(
 
 #[cold]
 #[inline(never)]
-fn second<T: Failure + Copy, C: Asleep>(
+fn second<T: Failure, C: Asleep>(
     failed: Option<Error>,
     begin: impl Fn(Option<Error>) -> Result<Progress<T, C>> + Copy,
     go_on: impl Fn(Box<C>) -> Result<Progress<T, C>> + Copy,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What a function of this return type returns when it fails.
-pub trait Failure {
+pub trait Failure: Copy {
     /// The value.
     const FAILURE: Self;
 }
@@ -56,7 +56,7 @@ impl<T> Failure for *mut T {
 }
 
 /// What a first attempt has come to, if it has not failed for good.
-impl<T> Failure for Option<Attempt<T>> {
+impl<T: Copy> Failure for Option<Attempt<T>> {
     const FAILURE: Self = None;
 }
 
@@ -65,23 +65,21 @@ impl<T> Failure for Option<Attempt<T>> {
 /// An error becomes the failure value, and errno says which, whatever was called on the way. Success leaves errno as it
 /// was found: test_timers.cpp reads the errno of an earlier call after one that succeeds. A panic is a bug of this
 /// library, but not the end of the host: the call fails with `ENOTRECOVERABLE`.
+///
+/// What is to be given back is, when all else is done, by functions of the program's that may unwind the thread. So nothing
+/// is to be dropped then, here and in the callers, which are all `extern "C-unwind"`.
 #[inline]
 pub fn guard<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
-    shielded(|| guard_shielded(body))
-}
-
-/// As [`guard`], for a body that [shields](shielded) by itself what the thread might be cancelled in.
-#[inline]
-pub fn guard_shielded<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
     outcome(keep_errno(|| {
-        let result = caught(body);
+        let result = shielded(|| caught(body));
         drop_spent();
         result
     }))
 }
 
-/// As [`guard_shielded`], where what may change errno [keeps](keep_errno) it by itself: those are the ways that a call which
-/// sends or receives takes rarely, and even the look at errno counts.
+/// As [`guard`], for a body that [shields](shielded) by itself what the thread might be cancelled in, and where what may change
+/// errno [keeps](keep_errno) it by itself: those are the ways that a call which sends or receives takes rarely, and even the
+/// look at errno counts.
 #[inline]
 pub fn guard_passage<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
     let result = caught(body);

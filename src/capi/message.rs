@@ -62,11 +62,11 @@ pub(super) fn returned(size: usize) -> c_int {
 }
 
 /// What frees the data of a message made by zmq_msg_init_data(); any thread may call it.
-pub type zmq_free_fn = Option<unsafe extern "C" fn(data_: *mut c_void, hint_: *mut c_void)>;
+pub type zmq_free_fn = Option<unsafe extern "C-unwind" fn(data_: *mut c_void, hint_: *mut c_void)>;
 
 /// Makes an empty message.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
     guard_pure(|| {
         // SAFETY: as for zmq_msg_init_size().
         unsafe { Message::emplace(place(msg_)?, 0)? };
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
 
 /// Makes a message of some bytes, not yet filled in.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -> c_int {
     guard_pure(|| {
         // SAFETY: the caller's contract; what was there is no message, or is forgotten as with libzmq.
         unsafe { Message::emplace(place(msg_)?, size_)? };
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -
 
 /// Makes a message of the given data, which ffn_ frees once it is no longer used.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_init_data(
+pub unsafe extern "C-unwind" fn zmq_msg_init_data(
     msg_: *mut zmq_msg_t,
     data_: *mut c_void,
     size_: usize,
@@ -160,7 +160,7 @@ unsafe fn receive(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int
 
 /// Frees what a message holds.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
     // SAFETY: the caller's contract.
     match unsafe { place(msg_) } {
         Ok(message) if message.is_outside() => close_outside(message),
@@ -177,7 +177,7 @@ fn close_outside(message: &mut Message) -> c_int {
 
 /// Moves a message in place of another, and leaves an empty one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
     guard_passage(|| {
         // SAFETY: the caller's contract.
         unsafe {
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
 
 /// Copies a message in place of another; they may share their data.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
     guard_passage(|| {
         // SAFETY: the caller's contract.
         unsafe {
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_
 
 /// Where the data of a message is.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
     guard_pure(|| {
         // SAFETY: the caller's contract.
         let message = unsafe { place(msg_) }?;
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
 
 /// The size of a message in bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
+pub unsafe extern "C-unwind" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
     guard_pure(|| {
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.size())
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
 
 /// Whether more parts of the same message follow: 1 or 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
     guard_pure(|| {
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.more().into())
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
 
 /// A property of a message.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
     guard_pure(|| {
         // SAFETY: the caller's contract.
         let message = unsafe { valid(msg_) }?;
@@ -254,7 +254,7 @@ pub unsafe extern "C" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -
 
 /// Sets a property of a message; there are none that can be.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_set(
+pub unsafe extern "C-unwind" fn zmq_msg_set(
     msg_: *mut zmq_msg_t,
     property_: c_int,
     optval_: c_int,
@@ -267,7 +267,7 @@ pub unsafe extern "C" fn zmq_msg_set(
 
 /// A property of a message, by name. The text lives as long as the message.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_gets(
+pub unsafe extern "C-unwind" fn zmq_msg_gets(
     msg_: *const zmq_msg_t,
     property_: *const c_char,
 ) -> *const c_char {
@@ -285,35 +285,41 @@ pub unsafe extern "C" fn zmq_msg_gets(
 /// Names the peer that a message for SERVER or PEER goes to.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_set_routing_id(msg: *mut zmq_msg_t, routing_id: u32) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_set_routing_id(
+    msg: *mut zmq_msg_t,
+    routing_id: u32,
+) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// The peer that a message came from, or 0.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
+pub unsafe extern "C-unwind" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Names the group that a message of RADIO goes to.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut zmq_msg_t, group: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_msg_set_group(
+    msg: *mut zmq_msg_t,
+    group: *const c_char,
+) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// The group that a message came in. The text lives as long as the message.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {
+pub unsafe extern "C-unwind" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Makes a message of a copy of the given bytes.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_init_buffer(
+pub unsafe extern "C-unwind" fn zmq_msg_init_buffer(
     msg_: *mut zmq_msg_t,
     buf_: *const c_void,
     size_: usize,

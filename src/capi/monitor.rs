@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// Sends the events of a socket to an inproc endpoint; null ends that.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_monitor(
+pub unsafe extern "C-unwind" fn zmq_socket_monitor(
     s_: *mut c_void,
     addr_: *const c_char,
     events_: c_int,
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn zmq_socket_monitor(
 /// Sends the events of a socket in a version of the format, from a socket of some type.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_monitor_versioned(
+pub unsafe extern "C-unwind" fn zmq_socket_monitor_versioned(
     s_: *mut c_void,
     addr_: *const c_char,
     events_: u64,
@@ -45,6 +45,6 @@ pub unsafe extern "C" fn zmq_socket_monitor_versioned(
 /// Has the monitor report how full the pipes of a socket are.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_monitor_pipes_stats(s: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_socket_monitor_pipes_stats(s: *mut c_void) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }

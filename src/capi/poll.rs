@@ -91,7 +91,7 @@ unsafe fn report(places: *mut zmq_pollitem_t, items: &[Item]) -> c_int {
 /// As zmq_poll(), with another signal mask meanwhile.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_ppoll(
+pub unsafe extern "C-unwind" fn zmq_ppoll(
     items_: *mut zmq_pollitem_t,
     nitems_: c_int,
     timeout_: c_long,

@@ -21,25 +21,25 @@ pub struct zmq_poller_event_t {
 
 /// A poller without sockets; free it with zmq_poller_destroy().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_poller_new() -> *mut c_void {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Frees the poller and sets the handle to null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// How many sockets and descriptors there are.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_size(poller: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_size(poller: *mut c_void) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Adds a socket.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_add(
+pub unsafe extern "C-unwind" fn zmq_poller_add(
     poller: *mut c_void,
     socket: *mut c_void,
     user_data: *mut c_void,
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn zmq_poller_add(
 
 /// Changes the events waited for at a socket.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_modify(
+pub unsafe extern "C-unwind" fn zmq_poller_modify(
     poller: *mut c_void,
     socket: *mut c_void,
     events: c_short,
@@ -60,13 +60,16 @@ pub unsafe extern "C" fn zmq_poller_modify(
 
 /// Removes a socket.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_remove(poller: *mut c_void, socket: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_remove(
+    poller: *mut c_void,
+    socket: *mut c_void,
+) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Waits for one event, for some milliseconds at most, or for ever with -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_wait(
+pub unsafe extern "C-unwind" fn zmq_poller_wait(
     poller: *mut c_void,
     event: *mut zmq_poller_event_t,
     timeout: c_long,
@@ -76,7 +79,7 @@ pub unsafe extern "C" fn zmq_poller_wait(
 
 /// Waits for events, as zmq_poller_wait(), and returns how many there are.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_wait_all(
+pub unsafe extern "C-unwind" fn zmq_poller_wait_all(
     poller: *mut c_void,
     events: *mut zmq_poller_event_t,
     n_events: c_int,
@@ -87,13 +90,13 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
 
 /// A descriptor that tells of events of thread-safe sockets.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut zmq_fd_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_fd(poller: *mut c_void, fd: *mut zmq_fd_t) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Adds a descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_add_fd(
+pub unsafe extern "C-unwind" fn zmq_poller_add_fd(
     poller: *mut c_void,
     fd: zmq_fd_t,
     user_data: *mut c_void,
@@ -104,7 +107,7 @@ pub unsafe extern "C" fn zmq_poller_add_fd(
 
 /// Changes the events waited for at a descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_modify_fd(
+pub unsafe extern "C-unwind" fn zmq_poller_modify_fd(
     poller: *mut c_void,
     fd: zmq_fd_t,
     events: c_short,
@@ -114,6 +117,6 @@ pub unsafe extern "C" fn zmq_poller_modify_fd(
 
 /// Removes a descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }

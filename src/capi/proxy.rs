@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::{blocking::blocking, handle};
-use crate::{
-    core::proxy::{Proxy, Proxying},
-    error::Error,
-};
+use crate::{core::proxy::Proxy, error::Error};
 
 /// Forwards messages between two sockets, and copies them to a third unless it is null, until the context ends.
 #[unsafe(no_mangle)]
@@ -41,9 +38,9 @@ pub unsafe extern "C-unwind" fn zmq_proxy_steerable(
                 |handle: *mut c_void| (!handle.is_null()).then(|| socket(handle)).transpose();
             let (capture, control) = (optional(capture_)?, optional(control_)?);
             let proxy = Proxy::new(socket(frontend_)?, socket(backend_)?, capture, control);
-            Ok(Box::new(proxy).run()?.map(|()| 0))
+            Ok(Box::new(proxy).go_on()?.map(|()| 0))
         },
-        |call: Box<Proxying>| Ok(call.wake()?.map(|()| 0)),
+        |call: Box<Proxy>| Ok(call.go_on()?.map(|()| 0)),
     )
 }
 

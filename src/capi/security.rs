@@ -16,7 +16,7 @@ use crate::{
 
 /// Encodes bytes, a multiple of 4, as text; dest_ takes 5 characters for each 4 bytes, and a zero byte.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_z85_encode(
+pub unsafe extern "C-unwind" fn zmq_z85_encode(
     dest_: *mut c_char,
     data_: *const u8,
     size_: usize,
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn zmq_z85_encode(
 
 /// Decodes text, a multiple of 5 characters, to bytes; dest_ takes 4 bytes for each 5 characters.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_z85_decode(dest_: *mut u8, string_: *const c_char) -> *mut u8 {
+pub unsafe extern "C-unwind" fn zmq_z85_decode(dest_: *mut u8, string_: *const c_char) -> *mut u8 {
     guard(|| {
         if string_.is_null() {
             return Err(Error::EFAULT);
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn zmq_z85_decode(dest_: *mut u8, string_: *const c_char) 
 
 /// Makes a pair of CURVE keys, each 40 characters of Z85 and a zero byte.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_curve_keypair(
+pub unsafe extern "C-unwind" fn zmq_curve_keypair(
     z85_public_key_: *mut c_char,
     z85_secret_key_: *mut c_char,
 ) -> c_int {
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn zmq_curve_keypair(
 
 /// Derives the public key of a secret one, both 40 characters of Z85 and a zero byte.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_curve_public(
+pub unsafe extern "C-unwind" fn zmq_curve_public(
     z85_public_key_: *mut c_char,
     z85_secret_key_: *const c_char,
 ) -> c_int {

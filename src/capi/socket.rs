@@ -3,13 +3,12 @@
 use std::{
     ffi::{c_char, c_int, c_void},
     ptr::null_mut,
-    slice,
 };
 
 use libc::iovec;
 
 use super::{
-    blocking,
+    blocking::{self, blocking},
     guard::{guard, guard_short},
     handle,
     message::{returned, zmq_msg_recv, zmq_msg_send, zmq_msg_t},
@@ -19,10 +18,10 @@ use crate::{
     core::{
         host,
         slot::Slot,
-        wait::{self, Receiving, Sending},
+        wait::{self, Asleep, Progress, Receiving, Sending},
     },
     error::{Error, Result},
-    message::{Incoming, Message, Outgoing, Received},
+    message::{Incoming, Message, Outgoing, Received, Sink},
     options::{SocketType, Value},
 };
 
@@ -123,7 +122,7 @@ pub(super) fn receive_in_full_swing(
 
 /// A new socket of a context; free it with zmq_close().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket(context_: *mut c_void, type_: c_int) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_socket(context_: *mut c_void, type_: c_int) -> *mut c_void {
     guard(|| {
         // SAFETY: the caller's contract.
         let context = unsafe { handle::context(context_) }?;
@@ -136,7 +135,7 @@ pub unsafe extern "C" fn zmq_socket(context_: *mut c_void, type_: c_int) -> *mut
 
 /// Closes a socket. What it has to send is sent in the background, as ZMQ_LINGER says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_close(s_: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_close(s_: *mut c_void) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
         if let Some(socket) = unsafe { handle::socket(s_) }?.take()? {
@@ -148,7 +147,7 @@ pub unsafe extern "C" fn zmq_close(s_: *mut c_void) -> c_int {
 
 /// Sets an option of a socket.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_setsockopt(
+pub unsafe extern "C-unwind" fn zmq_setsockopt(
     s_: *mut c_void,
     option_: c_int,
     optval_: *const c_void,
@@ -172,7 +171,7 @@ pub unsafe extern "C" fn zmq_setsockopt(
 
 /// Reads an option of a socket.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_getsockopt(
+pub unsafe extern "C-unwind" fn zmq_getsockopt(
     s_: *mut c_void,
     option_: c_int,
     optval_: *mut c_void,
@@ -196,7 +195,7 @@ pub unsafe extern "C" fn zmq_getsockopt(
 
 /// Listens at an endpoint.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
@@ -210,7 +209,7 @@ pub unsafe extern "C" fn zmq_bind(s_: *mut c_void, addr_: *const c_char) -> c_in
 
 /// Connects to an endpoint, now or once it is there.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
@@ -224,7 +223,7 @@ pub unsafe extern "C" fn zmq_connect(s_: *mut c_void, addr_: *const c_char) -> c
 
 /// Ceases to listen at an endpoint.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
@@ -238,7 +237,7 @@ pub unsafe extern "C" fn zmq_unbind(s_: *mut c_void, addr_: *const c_char) -> c_
 
 /// Disconnects from an endpoint.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_disconnect(s_: *mut c_void, addr_: *const c_char) -> c_int {
     guard(|| {
         // SAFETY: the caller's contract.
         let (socket, address) = unsafe { (handle::socket(s_)?, handle::text(addr_)?) };
@@ -279,25 +278,29 @@ unsafe fn send_bytes(s_: *mut c_void, buf_: *const c_void, len_: usize, flags_: 
 
 /// Sends bytes that never change or go as a message; returns their number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_send_const(
+pub unsafe extern "C-unwind" fn zmq_send_const(
     s_: *mut c_void,
     buf_: *const c_void,
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    let message = move || {
+        let bytes = buf_.cast_mut().cast();
         // SAFETY: the caller's contract: the bytes stay, and stay as they are.
-        let (socket, mut message) = unsafe {
-            let bytes = buf_.cast_mut().cast();
-            (
-                handle::socket(s_)?,
-                Message::foreign(bytes, len_, None, null_mut())?,
-            )
-        };
-        let (more, dont_wait) = how(flags_);
-        wait::send_shielded(socket, more, dont_wait, &mut &mut message)?;
-        Ok(returned(len_))
-    })
+        unsafe { Message::foreign(bytes, len_, None, null_mut()) }
+    };
+    let done = move |()| returned(len_);
+    blocking(
+        move || {
+            // SAFETY: the caller's contract.
+            let socket = unsafe { handle::socket(s_) }?;
+            let (more, dont_wait) = how(flags_);
+            let mut message = message()?;
+            let sent = wait::send_either_way(socket, more, dont_wait, &mut &mut message)?;
+            Ok(sent.map(done))
+        },
+        move |call: Box<Sending>| Ok(call.wake(&mut (&mut message()?).source())?.map(done)),
+    )
 }
 
 /// Receives a message, as far as it fits; returns its size in bytes.
@@ -349,100 +352,151 @@ pub unsafe extern "C-unwind" fn zmq_recvmsg(
     unsafe { zmq_msg_recv(msg_, s_, flags_) }
 }
 
+/// A call for several parts that has to sleep for one of them.
+struct Several<C> {
+    part: usize,
+    count: usize,
+    call: Box<C>,
+}
+
+impl<C: Asleep> Asleep for Several<C> {
+    fn sleep(&mut self) {
+        self.call.sleep();
+    }
+}
+
 /// Sends each buffer as a message, or all as one with ZMQ_SNDMORE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_sendiov(
+pub unsafe extern "C-unwind" fn zmq_sendiov(
     s_: *mut c_void,
     iov_: *mut iovec,
     count_: usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    let (more, dont_wait) = how(flags_);
+    // From this part on, for which the call may have slept.
+    let send = move |mut part: usize, mut slept: Option<Box<Sending>>| {
         // SAFETY: the caller's contract.
         let socket = unsafe { handle::socket(s_) }?;
-        if count_ == 0 || iov_.is_null() {
-            return Err(Error::EINVAL);
+        loop {
+            // SAFETY: as above: there are so many.
+            let mut bytes = unsafe {
+                let iovec { iov_base, iov_len } = *iov_.add(part);
+                handle::bytes(iov_base, iov_len)
+            }?;
+            let is_last = part + 1 == count_;
+            let sent = match slept.take() {
+                Some(call) => call.wake(&mut bytes.source())?,
+                None => wait::send_either_way(socket, more && !is_last, dont_wait, &mut bytes)?,
+            };
+            match sent {
+                Progress::Done(()) if is_last => {
+                    return Ok(Progress::Done(returned(bytes.len())));
+                }
+                Progress::Done(()) => part += 1,
+                Progress::Asleep(call) => {
+                    let count = count_;
+                    return Ok(Progress::Asleep(Box::new(Several { part, count, call })));
+                }
+            }
         }
-        // SAFETY: the caller's contract.
-        let parts = unsafe { slice::from_raw_parts(iov_, count_) };
-        let mut size = 0;
-        for (i, part) in parts.iter().enumerate() {
+    };
+    blocking(
+        move || {
             // SAFETY: the caller's contract.
-            let bytes = unsafe { handle::bytes(part.iov_base, part.iov_len) }?;
-            let last = i + 1 == count_;
-            let (more, dont_wait) = how(flags_);
-            wait::send_shielded(socket, more && !last, dont_wait, &mut { bytes })?;
-            size = returned(bytes.len());
-        }
-        Ok(size)
-    })
+            unsafe { handle::socket(s_) }?;
+            if count_ == 0 || iov_.is_null() {
+                return Err(Error::EINVAL);
+            }
+            send(0, None)
+        },
+        move |several: Box<Several<Sending>>| send(several.part, Some(several.call)),
+    )
 }
 
 /// Receives the parts of a message, each in a buffer that free() frees.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_recviov(
+pub unsafe extern "C-unwind" fn zmq_recviov(
     s_: *mut c_void,
     iov_: *mut iovec,
     count_: *mut usize,
     flags_: c_int,
 ) -> c_int {
-    guard(|| {
+    let (_, dont_wait) = how(flags_);
+    // From this part on, for which the call may have slept.
+    let receive = move |mut part: usize, count: usize, mut slept: Option<Box<Receiving>>| {
         // SAFETY: the caller's contract.
-        let (socket, count) =
-            unsafe { (handle::socket(s_)?, count_.as_mut().ok_or(Error::EINVAL)?) };
-        if *count == 0 || iov_.is_null() {
-            return Err(Error::EINVAL);
-        }
-        // SAFETY: the caller's contract.
-        let parts = unsafe { slice::from_raw_parts_mut(iov_, *count) };
-        *count = 0;
-        for part in parts {
+        let socket = unsafe { handle::socket(s_) }?;
+        loop {
             let mut message = Message::new();
-            let (_, dont_wait) = how(flags_);
-            let received = wait::receive_shielded(socket, dont_wait, &mut &mut message)?;
-            // SAFETY: what is allocated has so many bytes; the caller frees it.
+            let received = match slept.take() {
+                Some(call) => call.wake(&mut Sink::Message(&mut message))?,
+                None => wait::receive_either_way(socket, dont_wait, &mut &mut message)?,
+            };
+            let received = match received {
+                Progress::Done(received) => received,
+                Progress::Asleep(call) => {
+                    return Ok(Progress::Asleep(Box::new(Several { part, count, call })));
+                }
+            };
+            // SAFETY: what is allocated has so many bytes; the caller frees it, and has room for so many parts.
             unsafe {
                 let data = libc::malloc(received.size.max(1));
                 if data.is_null() {
                     return Err(Error::ENOMEM);
                 }
                 std::ptr::copy_nonoverlapping(message.bytes().as_ptr(), data.cast(), received.size);
-                (part.iov_base, part.iov_len) = (data, received.size);
+                (*iov_.add(part)).iov_base = data;
+                (*iov_.add(part)).iov_len = received.size;
+                part += 1;
+                *count_ = part;
             }
-            *count += 1;
-            if !received.more {
-                break;
+            if !received.more || part == count {
+                return Ok(Progress::Done(returned(part)));
             }
         }
-        Ok(returned(*count))
-    })
+    };
+    blocking(
+        move || {
+            // SAFETY: the caller's contract.
+            let (_, place) =
+                unsafe { (handle::socket(s_)?, count_.as_mut().ok_or(Error::EINVAL)?) };
+            if *place == 0 || iov_.is_null() {
+                return Err(Error::EINVAL);
+            }
+            receive(0, std::mem::take(place), None)
+        },
+        move |several: Box<Several<Receiving>>| {
+            receive(several.part, several.count, Some(several.call))
+        },
+    )
 }
 
 /// Lets a DISH receive the messages of a group.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_join(s: *mut c_void, group: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_join(s: *mut c_void, group: *const c_char) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Undoes zmq_join().
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_leave(s: *mut c_void, group: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_leave(s: *mut c_void, group: *const c_char) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Connects a PEER and returns the routing id of the other side, or 0.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_connect_peer(s_: *mut c_void, addr_: *const c_char) -> u32 {
+pub unsafe extern "C-unwind" fn zmq_connect_peer(s_: *mut c_void, addr_: *const c_char) -> u32 {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// What a ROUTER could do with a peer now: ZMQ_POLLIN, ZMQ_POLLOUT.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_socket_get_peer_state(
+pub unsafe extern "C-unwind" fn zmq_socket_get_peer_state(
     socket: *mut c_void,
     routing_id: *const c_void,
     routing_id_size: usize,

@@ -5,16 +5,22 @@ use std::{
     ptr,
 };
 
-use super::{guard::guard, registry::Registry};
-use crate::{core::timers::Timers, error::Error};
+use super::{blocking::blocking, guard::guard, registry::Registry};
+use crate::{
+    core::{
+        timers::{Execution, Timers},
+        wait::{Asleep, Progress},
+    },
+    error::Error,
+};
 
 /// What is called when a timer is due: with its id, and the argument it was added with.
-pub type zmq_timer_fn = Option<unsafe extern "C" fn(timer_id: c_int, arg: *mut c_void)>;
+pub type zmq_timer_fn = Option<unsafe extern "C-unwind" fn(timer_id: c_int, arg: *mut c_void)>;
 
 /// A handler and its argument.
 #[derive(Clone, Copy)]
 struct Handler {
-    function: unsafe extern "C" fn(c_int, *mut c_void),
+    function: unsafe extern "C-unwind" fn(c_int, *mut c_void),
     argument: *mut c_void,
 }
 
@@ -25,13 +31,13 @@ static TIMERS: Registry<Timers<Handler>> = Registry::new();
 
 /// A set without timers; free it with zmq_timers_destroy().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_new() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_timers_new() -> *mut c_void {
     guard(|| Ok(TIMERS.insert(Timers::new())))
 }
 
 /// Frees the timers and sets the handle to null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int {
     guard(|| {
         // SAFETY: the caller gives null or the place of a handle.
         let handle = unsafe { timers_p.as_mut() }.ok_or(Error::EFAULT)?;
@@ -43,7 +49,7 @@ pub unsafe extern "C" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int
 
 /// Adds a timer that is due after each interval, in milliseconds, and returns its id.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_add(
+pub unsafe extern "C-unwind" fn zmq_timers_add(
     timers: *mut c_void,
     interval: usize,
     handler: zmq_timer_fn,
@@ -62,13 +68,13 @@ pub unsafe extern "C" fn zmq_timers_add(
 
 /// Cancels a timer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_cancel(timers: *mut c_void, timer_id: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_cancel(timers: *mut c_void, timer_id: c_int) -> c_int {
     guard(|| TIMERS.get(timers)?.cancel(timer_id).map(|()| 0))
 }
 
 /// Gives a timer another interval, in milliseconds, which starts now.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_set_interval(
+pub unsafe extern "C-unwind" fn zmq_timers_set_interval(
     timers: *mut c_void,
     timer_id: c_int,
     interval: usize,
@@ -81,27 +87,53 @@ pub unsafe extern "C" fn zmq_timers_set_interval(
 
 /// Starts a timer's interval anew.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_reset(timers: *mut c_void, timer_id: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_timers_reset(timers: *mut c_void, timer_id: c_int) -> c_int {
     guard(|| TIMERS.get(timers)?.reset(timer_id).map(|()| 0))
 }
 
 /// The milliseconds until a timer is due, or -1 when there are no timers, which leaves errno alone.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
+pub unsafe extern "C-unwind" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
     guard(|| Ok(TIMERS.get(timers)?.timeout().unwrap_or(-1)))
 }
 
 /// Calls the handlers of the timers that are due.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_timers_execute(timers: *mut c_void) -> c_int {
-    guard(|| {
-        let timers = TIMERS.get(timers)?;
-        timers.execute(|id, handler| {
-            // SAFETY: whoever added the timer answers for its handler.
-            unsafe { (handler.function)(id, handler.argument) }
-        });
-        Ok(0)
-    })
+pub unsafe extern "C-unwind" fn zmq_timers_execute(timers: *mut c_void) -> c_int {
+    blocking(
+        move || {
+            let execution = TIMERS.get(timers)?.execution();
+            Ok(Calling::next(execution))
+        },
+        |calling: Box<Calling>| Ok(Calling::next(calling.execution)),
+    )
+}
+
+/// A call that calls a timer's handler, in which the thread may be unwound, or sleep.
+struct Calling {
+    execution: Execution<Handler>,
+    id: c_int,
+    handler: Handler,
+}
+
+impl Calling {
+    fn next(mut execution: Execution<Handler>) -> Progress<c_int, Calling> {
+        match execution.next() {
+            None => Progress::Done(0),
+            Some((id, handler)) => Progress::Asleep(Box::new(Calling {
+                execution,
+                id,
+                handler,
+            })),
+        }
+    }
+}
+
+impl Asleep for Calling {
+    fn sleep(&mut self) {
+        // SAFETY: whoever added the timer answers for its handler.
+        unsafe { (self.handler.function)(self.id, self.handler.argument) };
+    }
 }
 
 #[cfg(test)]
@@ -128,7 +160,7 @@ mod tests {
 
     #[test]
     fn timers_may_be_destroyed_by_their_own_handler() {
-        unsafe extern "C" fn destroy(_: c_int, timers: *mut c_void) {
+        unsafe extern "C-unwind" fn destroy(_: c_int, timers: *mut c_void) {
             // SAFETY: the argument is the place of the handle.
             assert_eq!(unsafe { zmq_timers_destroy(timers.cast()) }, 0);
         }

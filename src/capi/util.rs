@@ -13,6 +13,7 @@ use super::guard::{self, guard};
 use crate::{
     consts,
     error::{Error, Result},
+    sync::cancel,
 };
 
 /// What zmq_has() affirms.
@@ -25,13 +26,13 @@ const CAPABILITIES: &[&CStr] = &[
 
 /// The calling thread's errno.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_errno() -> c_int {
+pub unsafe extern "C-unwind" fn zmq_errno() -> c_int {
     guard::errno().0
 }
 
 /// What an errno value means, in English for those of ZeroMQ. The text is not to be freed or changed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_strerror(errnum_: c_int) -> *const c_char {
+pub unsafe extern "C-unwind" fn zmq_strerror(errnum_: c_int) -> *const c_char {
     guard(|| {
         let text = match errnum_ {
             consts::EFSM => c"Operation cannot be accomplished in current state",
@@ -48,7 +49,11 @@ pub unsafe extern "C" fn zmq_strerror(errnum_: c_int) -> *const c_char {
 
 /// The version of the library, in three numbers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_version(major_: *mut c_int, minor_: *mut c_int, patch_: *mut c_int) {
+pub unsafe extern "C-unwind" fn zmq_version(
+    major_: *mut c_int,
+    minor_: *mut c_int,
+    patch_: *mut c_int,
+) {
     for (place, number) in [
         (major_, consts::ZMQ_VERSION_MAJOR),
         (minor_, consts::ZMQ_VERSION_MINOR),
@@ -63,7 +68,7 @@ pub unsafe extern "C" fn zmq_version(major_: *mut c_int, minor_: *mut c_int, pat
 
 /// Whether the library has a transport or mechanism: 1 or 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_has(capability_: *const c_char) -> c_int {
+pub unsafe extern "C-unwind" fn zmq_has(capability_: *const c_char) -> c_int {
     if capability_.is_null() {
         return 0;
     }
@@ -74,13 +79,13 @@ pub unsafe extern "C" fn zmq_has(capability_: *const c_char) -> c_int {
 
 /// Starts a stopwatch; zmq_stopwatch_stop() frees it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_stopwatch_start() -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_stopwatch_start() -> *mut c_void {
     guard(|| Ok(Box::into_raw(Box::new(Instant::now())).cast()))
 }
 
 /// The microseconds since the start. The stopwatch runs on.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_stopwatch_intermediate(watch_: *mut c_void) -> c_ulong {
+pub unsafe extern "C-unwind" fn zmq_stopwatch_intermediate(watch_: *mut c_void) -> c_ulong {
     guard(|| {
         // SAFETY: the caller gives null or a running stopwatch.
         let start = unsafe { watch_.cast::<Instant>().as_ref() }.ok_or(Error::EFAULT)?;
@@ -90,7 +95,7 @@ pub unsafe extern "C" fn zmq_stopwatch_intermediate(watch_: *mut c_void) -> c_ul
 
 /// The microseconds since the start. The stopwatch is freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_stopwatch_stop(watch_: *mut c_void) -> c_ulong {
+pub unsafe extern "C-unwind" fn zmq_stopwatch_stop(watch_: *mut c_void) -> c_ulong {
     guard(|| {
         if watch_.is_null() {
             return Err(Error::EFAULT);
@@ -107,23 +112,26 @@ fn micros(start: &Instant) -> c_ulong {
 
 /// Sleeps for some seconds, or until a signal comes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_sleep(seconds_: c_int) {
-    // SAFETY: takes any number.
-    unsafe { libc::sleep(seconds_ as c_uint) };
+pub unsafe extern "C-unwind" fn zmq_sleep(seconds_: c_int) {
+    // SAFETY: takes any number; nothing here is to be dropped if the thread is cancelled.
+    unsafe { cancel::sleep(seconds_ as c_uint) };
 }
 
 /// What a thread runs.
-pub type zmq_thread_fn = Option<unsafe extern "C" fn(*mut c_void)>;
+pub type zmq_thread_fn = Option<unsafe extern "C-unwind" fn(*mut c_void)>;
 
 /// What a new thread starts with.
 struct Start {
-    function: unsafe extern "C" fn(*mut c_void),
+    function: unsafe extern "C-unwind" fn(*mut c_void),
     argument: *mut c_void,
 }
 
 /// Starts a thread with all signals blocked; zmq_threadclose() frees the handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_threadstart(func_: zmq_thread_fn, arg_: *mut c_void) -> *mut c_void {
+pub unsafe extern "C-unwind" fn zmq_threadstart(
+    func_: zmq_thread_fn,
+    arg_: *mut c_void,
+) -> *mut c_void {
     guard(|| {
         let function = func_.ok_or(Error::EFAULT)?;
         let start = Box::new(Start {
@@ -137,21 +145,22 @@ pub unsafe extern "C" fn zmq_threadstart(func_: zmq_thread_fn, arg_: *mut c_void
 
 /// Waits for the thread's end and frees the handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_threadclose(thread_: *mut c_void) {
+pub unsafe extern "C-unwind" fn zmq_threadclose(thread_: *mut c_void) {
+    // SAFETY: null, or a handle of zmq_threadstart() that was not closed. It stays one if this thread is cancelled meanwhile.
+    let joined = unsafe { thread_.cast::<libc::pthread_t>().as_ref() }
+        .map(|thread| unsafe { cancel::pthread_join(*thread, ptr::null_mut()) });
     guard(|| {
-        if thread_.is_null() {
-            return Err(Error::EFAULT);
-        }
-        // SAFETY: not null, so the caller gives a handle of zmq_threadstart(), and gives it up.
-        let thread = unsafe { Box::from_raw(thread_.cast::<libc::pthread_t>()) };
-        // SAFETY: the thread has not been joined: its handle was still there.
-        check(unsafe { libc::pthread_join(*thread, ptr::null_mut()) })
+        let joined = joined.ok_or(Error::EFAULT)?;
+        // SAFETY: not null, and the caller gives the handle up.
+        drop(unsafe { Box::from_raw(thread_.cast::<libc::pthread_t>()) });
+        check(joined)
     })
 }
 
-/// A thread of the C library, and not of Rust's: the function may count on the default stack and on `pthread_exit`.
+/// A thread of the C library, and not of Rust's: the function may count on the default stack and on `pthread_exit`,
+/// by which nothing here is left to be dropped.
 fn spawn(start: Box<Start>) -> Result<libc::pthread_t> {
-    extern "C" fn run(start: *mut c_void) -> *mut c_void {
+    unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
         // SAFETY: `spawn` let go of this box for this thread.
         let Start { function, argument } = *unsafe { Box::from_raw(start.cast::<Start>()) };
         // SAFETY: the name is a string of at most 15 bytes; the caller of zmq_threadstart() answers for the function.
@@ -165,7 +174,7 @@ fn spawn(start: Box<Start>) -> Result<libc::pthread_t> {
     let mut thread = MaybeUninit::uninit();
     // SAFETY: `run` takes what `start` points to.
     match check(unsafe {
-        libc::pthread_create(thread.as_mut_ptr(), ptr::null(), run, start.cast())
+        cancel::pthread_create(thread.as_mut_ptr(), ptr::null(), run, start.cast())
     }) {
         // SAFETY: success has filled it in.
         Ok(()) => Ok(unsafe { thread.assume_init() }),
@@ -269,7 +278,7 @@ mod tests {
                 libc::sigismember(mask.as_ptr(), signal) == 1
             }
         }
-        unsafe extern "C" fn look(seen: *mut c_void) {
+        unsafe extern "C-unwind" fn look(seen: *mut c_void) {
             // SAFETY: `seen` is what the test passed in, and waits for the thread.
             unsafe { *seen.cast::<bool>() = blocked(libc::SIGINT) && blocked(libc::SIGPROF) };
         }

@@ -22,7 +22,7 @@ use crate::{
     memory,
     options::{ContextOptions, Options, SocketType, Value},
     pipe::{Event, Inbox, Signal},
-    sync::Global,
+    sync::{Global, generation, lock_soon},
 };
 
 /// An I/O thread: how it is told what to do, and how its end is awaited.
@@ -48,6 +48,7 @@ pub struct Context {
     /// Set each time when that is the case.
     over: Arc<OnceLock<Signal>>,
     names: Arc<Names>,
+    /// The [process](generation) that has made it.
     process: u32,
 }
 
@@ -82,27 +83,31 @@ impl Context {
             lives,
             over,
             names: Arc::default(),
-            process: std::process::id(),
+            process: generation(),
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// EFAULT if it is the parent's, and a thread has the lock that doesn't exist here: as if there were no such context.
+    fn state(&self) -> Result<MutexGuard<'_, State>> {
+        match self.is_inherited() {
+            true => lock_soon(&self.state).ok_or(Error::EFAULT),
+            false => Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 
-    /// Sets an option. EINVAL.
+    /// Sets an option. EINVAL. Here and below, EFAULT if it is the parent's, and a thread was amid such a call.
     pub fn set(&self, id: c_int, value: Value) -> Result<()> {
-        self.state().options.set(id, value)
+        self.state()?.options.set(id, value)
     }
 
     /// An option's value. EINVAL.
     pub fn get(&self, id: c_int) -> Result<c_int> {
-        self.state().options.get(id)
+        self.state()?.options.get(id)
     }
 
     /// An option's value in a buffer. EINVAL.
     pub fn get_ext(&self, id: c_int, out: &mut [u8]) -> Result<()> {
-        self.state().options.get_ext(id, out)
+        self.state()?.options.get_ext(id, out)
     }
 
     /// The inproc names.
@@ -118,7 +123,7 @@ impl Context {
     /// Whether it is the parent's, in a forked child: the threads that do the work don't exist
     /// here.
     pub fn is_inherited(&self) -> bool {
-        self.process != std::process::id()
+        self.process != generation()
     }
 
     /// Something that keeps the context from ending.
@@ -129,7 +134,7 @@ impl Context {
     /// A new socket. ETERM if the context is terminating, EMFILE if there are as many as
     /// `ZMQ_MAX_SOCKETS` allows, or no file descriptors.
     pub fn socket(self: &Arc<Self>, socket_type: SocketType) -> Result<Socket> {
-        let mut state = self.state();
+        let mut state = self.state()?;
         if self.is_terminating() {
             return Err(Error::ETERM);
         }
@@ -152,20 +157,23 @@ impl Context {
     }
 
     /// A socket of our own, that isn't counted and is told nothing of the context's end.
-    pub fn inner_socket(self: &Arc<Self>, socket_type: SocketType) -> Socket {
-        let options = Options::new(socket_type, &self.state().options);
-        Socket::new(self.clone(), 0, options, Inbox::default())
+    pub fn inner_socket(self: &Arc<Self>, socket_type: SocketType) -> Result<Socket> {
+        let options = Options::new(socket_type, &self.state()?.options);
+        Ok(Socket::new(self.clone(), 0, options, Inbox::default()))
     }
 
     /// A socket was closed.
     pub fn forget_socket(&self, number: u64) {
-        self.state().sockets.remove(&number);
+        // Else it is a child's, of which nothing waits for the others.
+        if let Ok(mut state) = self.state() {
+            state.sockets.remove(&number);
+        }
     }
 
     /// The I/O thread for a new connection: of those that the affinity allows the one with the
     /// least to do. EMTHREAD if there is none.
     pub fn choose_io(&self, affinity: u64) -> Result<Arc<Io>> {
-        let state = self.state();
+        let state = self.state()?;
         let threads = state.threads.as_deref().unwrap_or_default();
         let allowed = |i: usize| affinity == 0 || (i < 64 && affinity & (1 << i) != 0);
         let candidates = threads.iter().enumerate().filter(|(i, _)| allowed(*i));
@@ -180,12 +188,11 @@ impl Context {
             self.terminating.store(true, Ordering::SeqCst);
             return;
         }
-        let state = self.state();
-        if !self.terminating.swap(true, Ordering::SeqCst) {
-            state
-                .sockets
-                .values()
-                .for_each(|inbox| inbox.push(Event::Terminate));
+        if let Ok(state) = self.state()
+            && !self.terminating.swap(true, Ordering::SeqCst)
+        {
+            let inboxes = state.sockets.values();
+            inboxes.for_each(|inbox| inbox.push(Event::Terminate));
         }
     }
 
@@ -210,7 +217,7 @@ impl Context {
             // And sets it again for the others if that was the last time.
             signal.set();
         }
-        let threads = self.state().threads.take();
+        let threads = self.state()?.threads.take();
         for (io, thread) in threads.into_iter().flatten() {
             io.push(Command::Stop);
             let _ = thread.join();
@@ -235,8 +242,8 @@ impl Terminating {
 }
 
 impl Asleep for Terminating {
-    fn waiter(&mut self) -> &mut Waiter {
-        &mut self.waiter
+    fn sleep(&mut self) {
+        self.waiter.sleep();
     }
 }
 
@@ -267,8 +274,12 @@ mod tests {
             for _ in 0..3 {
                 let (context, tell) = (context.clone(), tell.clone());
                 std::thread::spawn(move || {
-                    let ended = context.terminate();
-                    tell.send(ended.and_then(|ended| ended.finish(|call| call.wake())))
+                    let mut ended = context.terminate();
+                    while let Ok(Progress::Asleep(mut call)) = ended {
+                        call.waiter.sleep();
+                        ended = call.wake();
+                    }
+                    tell.send(ended.map(|_| ()))
                 });
             }
             drop(live);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::{
     error::keep_errno,
     pipe::PROGRESS_MIN,
-    sync::{Backoff, shielded},
+    sync::{self, Backoff},
 };
 
 /// Bodies up to this size count (bytes), from [`PROGRESS_MIN`] on: of shorter ones, which share their memory, a thousand are
@@ -40,7 +40,7 @@ pub fn counts(size: usize) -> bool {
 /// Lets the connections catch up.
 #[cold]
 pub fn nap() {
-    keep_errno(|| shielded(|| std::thread::sleep(NAP)));
+    keep_errno(|| sync::nap(NAP));
 }
 
 /// One socket's lead.

@@ -54,7 +54,7 @@ impl Monitor {
             return Err(Error::EPROTONOSUPPORT);
         }
         self.stop();
-        let mut socket = context.inner_socket(SocketType::Pair);
+        let mut socket = context.inner_socket(SocketType::Pair)?;
         // It must not hold up the context's end.
         socket.set_option(
             crate::consts::ZMQ_LINGER,
@@ -109,8 +109,8 @@ mod tests {
     #[test]
     fn no_half_of_an_event_is_left() {
         let context = Context::create();
-        let mut ours = context.inner_socket(SocketType::Pair);
-        let mut theirs = context.inner_socket(SocketType::Pair);
+        let mut ours = context.inner_socket(SocketType::Pair).unwrap();
+        let mut theirs = context.inner_socket(SocketType::Pair).unwrap();
         ours.bind(b"inproc://monitor").unwrap();
         theirs.connect(b"inproc://monitor").unwrap();
         ours.process().unwrap();

@@ -12,7 +12,6 @@ use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
     error::{Error, Result},
     pipe,
-    sync::shielded,
 };
 
 /// With more sockets than this their connections are left to the I/O threads.
@@ -137,8 +136,8 @@ impl Polling {
 }
 
 impl Asleep for Polling {
-    fn waiter(&mut self) -> &mut Waiter {
-        &mut self.waiter
+    fn sleep(&mut self) {
+        self.waiter.sleep();
     }
 }
 
@@ -212,7 +211,7 @@ fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
     if fds.is_empty() {
         return Ok(());
     }
-    shielded(|| pipe::poll(&mut fds, Some(Instant::now())))?;
+    pipe::poll(&mut fds, Some(Instant::now()))?;
     let descriptors = items
         .iter_mut()
         .filter(|item| matches!(item.what, What::Fd(_)));

@@ -1,20 +1,28 @@
 //! Forwarding between two sockets: zmq_proxy(3), zmq_proxy_steerable(3).
+//!
+//! As all that may have to wait, a proxy sleeps nowhere itself. It comes to where it has to, and keeps what it is about; and it
+//! pauses after each round, so that a thread may be cancelled whose proxy always has something to do.
 
-use std::ffi::c_int;
+use std::{collections::VecDeque, ffi::c_int};
 
 use super::{
     poll::{Item, Polling, What, look, poll},
-    wait::{self, Asleep, Handle, Progress, Waiter},
+    wait::{self, Asleep, Attempt, Handle, Progress, Sending},
 };
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT},
     error::{Error, Result},
-    message::Message,
+    message::{Message, Outgoing, Received, Source},
     pipe::SHARED_MIN,
+    sync::cancel,
 };
 
 /// So many messages are forwarded one way before the other way has its turn.
 const BURST: usize = 1000;
+
+/// The sides, as they are counted.
+const FRONT: usize = 0;
+const BACK: usize = 1;
 
 /// Parts and bytes that came in and went out on one side.
 #[derive(Clone, Copy, Default)]
@@ -23,20 +31,54 @@ struct Side {
     sent: [u64; 2],
 }
 
+/// What a proxy is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It waits for something to be done.
+    Poll,
+    /// It answers a command.
+    Answer,
+    /// It forwards what has come in on this side.
+    Forward(usize),
+    /// It is over.
+    Over,
+}
+
+/// A part that was received, and is to be sent.
+#[derive(Clone, Copy)]
+struct Part {
+    size: usize,
+    more: bool,
+    captured: bool,
+}
+
 /// Forwarding in both directions, with a copy of all to a capture socket, until the context ends (ETERM), a
 /// socket fails, or the control socket says TERMINATE.
 pub struct Proxy {
-    front: Handle,
-    back: Handle,
+    sides: [Handle; 2],
     capture: Option<Handle>,
     control: Option<Handle>,
-    front_side: Side,
-    back_side: Side,
+    counts: [Side; 2],
     paused: bool,
+    terminated: bool,
+    stage: Stage,
     /// What the two sides are waited for next.
     events: [c_int; 2],
     /// What was waited for last, whose memory the next wait takes.
     items: Vec<Item>,
+    /// The frames of an answer that are yet to be sent.
+    answer: VecDeque<Vec<u8>>,
+    /// On which sides there is something that the other one has room for.
+    forwards: [bool; 2],
+    /// So many messages of the burst were forwarded.
+    forwarded: usize,
+    /// The part under way, and whether the last one was not the end of its message.
+    message: Message,
+    part: Option<Part>,
+    in_message: bool,
+    /// What it has to sleep for.
+    polling: Option<Box<Polling>>,
+    sending: Option<Box<Sending>>,
 }
 
 /// Nothing but the end of its context.
@@ -59,90 +101,126 @@ impl Proxy {
         control: Option<Handle>,
     ) -> Proxy {
         Proxy {
-            front,
-            back,
+            sides: [front, back],
             capture,
             control,
-            front_side: Side::default(),
-            back_side: Side::default(),
+            counts: Default::default(),
             paused: false,
+            terminated: false,
+            stage: Stage::Poll,
             events: [ZMQ_POLLIN; 2],
             items: Vec::new(),
+            answer: VecDeque::new(),
+            forwards: [false; 2],
+            forwarded: 0,
+            message: Message::new(),
+            part: None,
+            in_message: false,
+            polling: None,
+            sending: None,
         }
     }
 
-    /// Goes on until there is nothing to be done.
-    pub fn run(mut self: Box<Self>) -> Result<Progress<(), Proxying>> {
-        let polled = self.poll()?;
-        self.go_on(polled)
-    }
-
-    fn go_on(
-        mut self: Box<Self>,
-        mut polled: Progress<Vec<Item>, Polling>,
-    ) -> Result<Progress<(), Proxying>> {
+    /// Goes on to the end of a round, or to where it has to sleep before.
+    pub fn go_on(mut self: Box<Self>) -> Result<Progress<(), Proxy>> {
         loop {
-            match polled {
-                Progress::Done(ready) => {
-                    if self.forward(&ready)? {
-                        return Ok(Progress::Done(()));
-                    }
-                    self.items = ready;
-                    polled = self.poll()?;
-                }
-                Progress::Asleep(polling) => {
-                    let proxy = self;
-                    return Ok(Progress::Asleep(Box::new(Proxying { proxy, polling })));
-                }
+            let next = match self.stage {
+                Stage::Poll => self.poll()?,
+                Stage::Answer => self.send_answer()?,
+                Stage::Forward(from) => self.forward(from)?,
+                Stage::Over => return Ok(Progress::Done(())),
+            };
+            let Some(next) = next else {
+                return Ok(Progress::Asleep(self));
+            };
+            self.stage = next;
+            if next == Stage::Poll {
+                return Ok(Progress::Asleep(self));
             }
         }
     }
 
-    /// Waits for what is wanted next.
-    fn poll(&mut self) -> Result<Progress<Vec<Item>, Polling>> {
-        let events = match self.paused {
-            true => [NOTHING; 2],
-            false => self.events,
+    /// Waits for what is wanted next. None, here and below, if it has to sleep first.
+    fn poll(&mut self) -> Result<Option<Stage>> {
+        let polled = match self.polling.take() {
+            Some(polling) => polling.wake()?,
+            None => {
+                let events = match self.paused {
+                    true => [NOTHING; 2],
+                    false => self.events,
+                };
+                let mut items = std::mem::take(&mut self.items);
+                items.clear();
+                items.extend([FRONT, BACK].map(|side| item(self.sides[side], events[side])));
+                items.extend(self.control.map(|control| item(control, ZMQ_POLLIN)));
+                poll(items, -1)?
+            }
         };
-        let mut items = std::mem::take(&mut self.items);
-        items.clear();
-        items.extend([item(self.front, events[0]), item(self.back, events[1])]);
-        items.extend(self.control.map(|control| item(control, ZMQ_POLLIN)));
-        poll(items, -1)
-    }
-
-    /// Does what there is to be done when these are ready. Whether it is over.
-    fn forward(&mut self, ready: &[Item]) -> Result<bool> {
-        if let (Some(control), Some(item)) = (self.control, ready.get(2))
+        match polled {
+            Progress::Done(items) => self.items = items,
+            Progress::Asleep(polling) => {
+                self.polling = Some(polling);
+                return Ok(None);
+            }
+        }
+        if let (Some(control), Some(item)) = (self.control, self.items.get(2))
             && item.ready != 0
         {
-            match handle_control(control, &self.front_side, &self.back_side)? {
-                Some(Control::Pause) => self.paused = true,
-                Some(Control::Resume) => self.paused = false,
-                Some(Control::Terminate) => return Ok(true),
-                None => {}
+            self.take_command(control)?;
+            return Ok(Some(Stage::Answer));
+        }
+        self.look().map(Some)
+    }
+
+    /// Takes a command: as zmq_proxy_steerable(3) says, while 4.3.5 takes PAUSE for RESUME and the other way round.
+    fn take_command(&mut self, control: Handle) -> Result<()> {
+        let mut command = Message::new();
+        wait::receive_here(control, &mut command)?;
+        match command.bytes() {
+            b"STATISTICS" => {
+                let sides = self.counts.iter();
+                let figures = sides.flat_map(|side| [side.received, side.sent].concat());
+                self.answer = figures.map(|figure| figure.to_ne_bytes().into()).collect();
+                return Ok(());
             }
+            b"PAUSE" => self.paused = true,
+            b"RESUME" => self.paused = false,
+            b"TERMINATE" => self.terminated = true,
+            _ => {}
         }
+        self.answer = [Vec::new()].into();
+        Ok(())
+    }
+
+    fn send_answer(&mut self) -> Result<Option<Stage>> {
+        while let (Some(control), Some(frame)) = (self.control, self.answer.front()) {
+            let more = self.answer.len() > 1;
+            if !send(&mut self.sending, control, more, &mut frame.as_slice())? {
+                return Ok(None);
+            }
+            self.answer.pop_front();
+        }
+        match self.terminated {
+            true => Ok(Some(Stage::Over)),
+            false => self.look().map(Some),
+        }
+    }
+
+    /// Finds out what there is to be forwarded.
+    fn look(&mut self) -> Result<Stage> {
         if self.paused {
-            return Ok(false);
+            return Ok(Stage::Poll);
         }
-        let same = std::ptr::eq(self.front, self.back);
+        let [front, back] = self.sides;
+        let same = std::ptr::eq(front, back);
         let both = ZMQ_POLLIN | ZMQ_POLLOUT;
-        let mut there = [item(self.front, both), item(self.back, both)];
+        let mut there = [item(front, both), item(back, both)];
         look(&mut there, true)?;
-        let [front_ready, back_ready] = [0, 1].map(|i| there[i].ready);
+        let [front_ready, back_ready] = [FRONT, BACK].map(|side| there[side].ready);
         let (request, reply) = (front_ready & ZMQ_POLLIN != 0, back_ready & ZMQ_POLLIN != 0);
         let front_full = !same && front_ready & ZMQ_POLLOUT == 0;
         let back_full = !same && back_ready & ZMQ_POLLOUT == 0;
-        let capture = self.capture;
-        if request && !back_full {
-            let counts = (&mut self.front_side.received, &mut self.back_side.sent);
-            forward(self.front, self.back, capture, counts)?;
-        }
-        if !same && reply && !front_full {
-            let counts = (&mut self.back_side.received, &mut self.front_side.sent);
-            forward(self.back, self.front, capture, counts)?;
-        }
+        self.forwards = [request && !back_full, !same && reply && !front_full];
         // Messages for a side that is full wait until it isn't.
         let events = |input_waits, output_awaited| {
             let input = if input_waits { NOTHING } else { ZMQ_POLLIN };
@@ -154,109 +232,131 @@ impl Proxy {
             events(request_waits, reply_waits),
             events(reply_waits, request_waits),
         ];
-        Ok(false)
+        Ok(Stage::Forward(FRONT))
     }
-}
 
-/// A proxy that waits for something to be done.
-pub struct Proxying {
-    proxy: Box<Proxy>,
-    polling: Box<Polling>,
-}
-
-impl Proxying {
-    /// Goes on.
-    pub fn wake(self) -> Result<Progress<(), Proxying>> {
-        self.proxy.go_on(self.polling.wake()?)
-    }
-}
-
-impl Asleep for Proxying {
-    fn waiter(&mut self) -> &mut Waiter {
-        self.polling.waiter()
-    }
-}
-
-/// Counts of parts and bytes that are received, and that are sent.
-type Counts<'a> = (&'a mut [u64; 2], &'a mut [u64; 2]);
-
-/// Forwards what is there and what there is room for, up to a burst, which then goes out together.
-///
-/// What has been received can't be put back if a signal ends the wait to send it, so that a message is received only if
-/// it need not wait.
-fn forward(from: Handle, to: Handle, capture: Option<Handle>, counts: Counts) -> Result<()> {
-    to.lock()?.cork();
-    let result = forward_burst(from, to, capture, counts);
-    if let Ok(mut to) = to.lock() {
-        to.uncork();
-    }
-    crate::message::drop_spent();
-    result
-}
-
-fn forward_burst(
-    from: Handle,
-    to: Handle,
-    capture: Option<Handle>,
-    (received, sent): Counts,
-) -> Result<()> {
-    let mut message = Message::new();
-    for i in 0..BURST {
-        if i > 0 && !wait::has_room(to)? {
-            return Ok(());
+    /// Forwards what is there and what there is room for, up to a burst, which then goes out together.
+    fn forward(&mut self, from: usize) -> Result<Option<Stage>> {
+        if self.forwards[from] {
+            let to = self.sides[BACK - from];
+            to.lock()?.cork();
+            let result = self.forward_burst(from);
+            // Before it sleeps, too.
+            if let Ok(mut to) = to.lock() {
+                to.uncork();
+            }
+            if !result? {
+                return Ok(None);
+            }
         }
+        self.forwarded = 0;
+        Ok(Some(match from {
+            FRONT => Stage::Forward(BACK),
+            _ => Stage::Poll,
+        }))
+    }
+
+    /// False if it has to sleep before it has forwarded all.
+    ///
+    /// What has been received can't be put back if a signal ends the wait to send it, so that a message is received only if
+    /// it need not wait.
+    fn forward_burst(&mut self, from: usize) -> Result<bool> {
+        let to = BACK - from;
+        let (source, target) = (self.sides[from], self.sides[to]);
+        let message = &mut self.message;
+        let mut begun = self.part.take();
         loop {
-            let part = match wait::receive_here(from, &mut message) {
-                Err(Error::EAGAIN) if i > 0 => return Ok(()),
-                part => part?,
+            let mut part = match begun.take() {
+                Some(part) => part,
+                None => {
+                    let is_first = self.forwarded == 0;
+                    let may_end = !self.in_message && !is_first;
+                    if may_end && (self.forwarded == BURST || !wait::has_room(target)?) {
+                        return Ok(true);
+                    }
+                    let Received { size, more } = match wait::receive_here(source, &mut *message) {
+                        Err(Error::EAGAIN) if !is_first => return Ok(true),
+                        received => received?,
+                    };
+                    count(&mut self.counts[from].received, size);
+                    let captured = self.capture.is_none();
+                    Part {
+                        size,
+                        more,
+                        captured,
+                    }
+                }
             };
-            count(received, part.size);
-            if let Some(capture) = capture {
-                wait::send_shielded(capture, part.more, false, &mut &mut message.duplicate())?;
+            if let (Some(capture), false) = (self.capture, part.captured) {
+                let mut copy = message.duplicate();
+                part.captured = send(&mut self.sending, capture, part.more, &mut &mut copy)?;
             }
             // What is copied in any case leaves the message's memory to the next one.
-            match part.size < SHARED_MIN && !message.is_shared() && !message.is_foreign() {
-                true => wait::send_shielded(to, part.more, false, &mut message.bytes())?,
-                false => wait::send_shielded(to, part.more, false, &mut &mut message)?,
+            let copied = part.size < SHARED_MIN && !message.is_shared() && !message.is_foreign();
+            let sent = part.captured
+                && match copied {
+                    true => send(&mut self.sending, target, part.more, &mut message.bytes())?,
+                    false => send(&mut self.sending, target, part.more, &mut &mut *message)?,
+                };
+            if !sent {
+                self.part = Some(part);
+                return Ok(false);
             }
-            count(sent, part.size);
-            if !part.more {
-                break;
-            }
+            count(&mut self.counts[to].sent, part.size);
+            self.in_message = part.more;
+            self.forwarded += usize::from(!part.more);
         }
     }
-    Ok(())
+}
+
+impl Asleep for Proxy {
+    fn sleep(&mut self) {
+        match (&mut self.polling, &mut self.sending) {
+            (Some(polling), _) => polling.sleep(),
+            (None, Some(sending)) => sending.sleep(),
+            (None, None) => cancel::test(),
+        }
+    }
+}
+
+/// Sends a part, or goes on with that. False if it has to sleep first.
+#[inline(always)]
+fn send(
+    sending: &mut Option<Box<Sending>>,
+    to: Handle,
+    more: bool,
+    part: &mut impl Outgoing,
+) -> Result<bool> {
+    let mut failed = None;
+    if sending.is_none() {
+        match wait::send(to, more, false, part)? {
+            Attempt::Done(()) => return Ok(true),
+            Attempt::Undecided(error) => failed = error,
+        }
+    }
+    send_on(sending, to, more, &mut part.source(), failed)
+}
+
+/// As [`send`], what takes longer.
+#[inline(never)]
+fn send_on(
+    sending: &mut Option<Box<Sending>>,
+    to: Handle,
+    more: bool,
+    part: &mut Source,
+    failed: Option<Error>,
+) -> Result<bool> {
+    let sent = match sending.take() {
+        Some(call) => call.wake(part)?,
+        None => wait::send_on(to, more, false, part, failed)?,
+    };
+    if let Progress::Asleep(call) = sent {
+        *sending = Some(call);
+    }
+    Ok(sending.is_none())
 }
 
 fn count(counts: &mut [u64; 2], size: usize) {
     counts[0] += 1;
     counts[1] += size as u64;
-}
-
-enum Control {
-    Pause,
-    Resume,
-    Terminate,
-}
-
-/// Takes a command and answers it: as zmq_proxy_steerable(3) says, while 4.3.5 takes PAUSE for RESUME and the other way round.
-fn handle_control(control: Handle, front: &Side, back: &Side) -> Result<Option<Control>> {
-    let mut message = Message::new();
-    wait::receive_shielded(control, true, &mut &mut message)?;
-    let command = match message.bytes() {
-        b"STATISTICS" => {
-            let figures = [front.received, front.sent, back.received, back.sent].concat();
-            for (i, figure) in figures.iter().enumerate() {
-                let more = i + 1 < figures.len();
-                wait::send_shielded(control, more, false, &mut figure.to_ne_bytes().as_slice())?;
-            }
-            return Ok(None);
-        }
-        b"PAUSE" => Some(Control::Pause),
-        b"RESUME" => Some(Control::Resume),
-        b"TERMINATE" => Some(Control::Terminate),
-        _ => None,
-    };
-    wait::send_shielded(control, false, false, &mut b"".as_slice())?;
-    Ok(command)
 }

@@ -128,13 +128,25 @@ impl<T: Content> Slot<T> {
         Ok(Locked { slot: self, guard })
     }
 
+    /// As [`Slot::take`], if the same thing is still there.
+    pub fn take_if_still(&'static self, generation: u32) -> Result<Option<T>> {
+        self.take_if(|there| there == generation)
+    }
+
     /// Takes the content out, whatever has happened to it. None if it is the parent's, and a thread was inside that doesn't
     /// exist here: then it is left where it is, and nothing else is ever put there.
     pub fn take(&'static self) -> Result<Option<T>> {
+        self.take_if(|_| true)
+    }
+
+    fn take_if(&'static self, generation: impl Fn(u32) -> bool) -> Result<Option<T>> {
         let Some(mut guard) = self.lock_content() else {
             self.tag.store(DEAD, Ordering::Release);
             return Ok(None);
         };
+        if !generation(self.generation.load(Ordering::Relaxed)) {
+            return Err(T::STALE);
+        }
         let content = guard.take().ok_or(T::STALE)?;
         guard.end_bias();
         self.tag.store(DEAD, Ordering::Release);

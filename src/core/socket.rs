@@ -161,7 +161,7 @@ impl Socket {
     #[inline]
     pub fn process(&mut self) -> Result<()> {
         if self.inbox.is_pending() {
-            shielded(|| self.process_events());
+            self.process_events();
         }
         self.check()
     }

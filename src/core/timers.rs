@@ -1,12 +1,12 @@
 //! Timers that a program runs itself (zmq_timers(3)).
 //!
 //! Owns when each timer is due; the caller sleeps until then and asks for the handlers to be called. Starts no thread,
-//! and never calls a handler while holding the lock: a handler may add, change and cancel timers, itself included.
+//! and never calls a handler itself: a handler may add, change and cancel timers, its own included, and may end its thread.
 
 use std::{
     collections::BTreeMap,
     ffi::{c_int, c_long},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -69,21 +69,13 @@ impl<H: Copy> Timers<H> {
         self.schedule().timeout(self.now())
     }
 
-    /// Calls `call` with the id and handler of each timer that is due, in the order in which they are.
-    ///
-    /// A timer is called once at most, also one that is always due. One whose handler still runs is not called again
-    /// by a handler that executes timers itself.
-    pub fn execute(&self, mut call: impl FnMut(c_int, H)) {
-        let now = self.now();
-        let end = self.schedule().next_order;
-        loop {
-            // The guard is gone before the call: `while let` would keep it.
-            let next = self.schedule().begin(now, end);
-            let Some((due, id, handler)) = next else {
-                break;
-            };
-            call(id, handler);
-            self.schedule().finish(now, due, id);
+    /// Begins to have the handlers called of all timers that are due now.
+    pub fn execution(self: &Arc<Self>) -> Execution<H> {
+        Execution {
+            now: self.now(),
+            end: self.schedule().next_order,
+            timers: self.clone(),
+            running: None,
         }
     }
 
@@ -93,6 +85,43 @@ impl<H: Copy> Timers<H> {
 
     fn schedule(&self) -> MutexGuard<'_, Schedule<H>> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has the handlers called of the timers that are due, in the order in which they are.
+///
+/// A timer is called once at most, also one that is always due. One whose handler still runs is not called again
+/// by a handler that executes timers itself. A handler that doesn't return has run when this is dropped.
+pub struct Execution<H: Copy> {
+    timers: Arc<Timers<H>>,
+    now: u64,
+    end: u64,
+    running: Option<(Due, c_int)>,
+}
+
+impl<H: Copy> Iterator for Execution<H> {
+    type Item = (c_int, H);
+
+    /// The id and handler of the next timer, which is to be called now. The last one's has run.
+    fn next(&mut self) -> Option<(c_int, H)> {
+        self.finish();
+        let (due, id, handler) = self.timers.schedule().begin(self.now, self.end)?;
+        self.running = Some((due, id));
+        Some((id, handler))
+    }
+}
+
+impl<H: Copy> Execution<H> {
+    fn finish(&mut self) {
+        if let Some((due, id)) = self.running.take() {
+            self.timers.schedule().finish(self.timers.now(), due, id);
+        }
+    }
+}
+
+impl<H: Copy> Drop for Execution<H> {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -290,7 +319,7 @@ mod tests {
     /// What a handler may do: everything, to all timers.
     #[test]
     fn handlers_may_change_the_timers() {
-        let timers = Timers::new();
+        let timers = Arc::new(Timers::new());
         let called = RefCell::new(Vec::new());
         let ids = [(); 4].map(|()| timers.add(0, ()).unwrap());
         let run = |id| {
@@ -305,17 +334,18 @@ mod tests {
                 _ => {}
             }
         };
-        timers.execute(|id, ()| {
+        let run_all = || timers.execution().for_each(|(id, ())| run(id));
+        for (id, ()) in timers.execution() {
             run(id);
             // The one that runs is not called again, those after it are.
-            timers.execute(|id, ()| run(id));
-        });
+            run_all();
+        }
         assert_eq!(ids, [1, 2, 3, 4]);
         let first = called.take();
         assert_eq!(first[..3], [1, 2, 4]);
         assert!(!first.contains(&3));
         assert_eq!(first.iter().filter(|&&id| id == 1).count(), 1);
-        timers.execute(|id, ()| run(id));
+        run_all();
         assert!(!called.borrow().contains(&1));
         assert!(!called.borrow().contains(&2));
         assert!(called.borrow().contains(&4));

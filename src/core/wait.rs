@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    message::{Incoming, Outgoing, Received, Sink, Source, drop_spent},
+    message::{Incoming, Outgoing, Received, Sink, Source},
     pattern::BROKEN,
     pipe::{self, Far, Inbox, Parker},
     sync::{OwnerGuard, shielded},
@@ -42,6 +42,7 @@ pub type Turn = Locked<Box<Socket>>;
 const REST_MAX: Duration = Duration::from_millis(10);
 
 /// What a first attempt has come to, which is all that most calls are.
+#[derive(Clone, Copy)]
 pub enum Attempt<T> {
     /// It is done.
     Done(T),
@@ -77,29 +78,10 @@ impl<T, C> Progress<T, C> {
     }
 }
 
-impl<T, C: Asleep> Progress<T, C> {
-    /// Goes on to the end, and sleeps here if need be: where the thread can't be cancelled.
-    pub(super) fn finish(
-        mut self,
-        mut wake: impl FnMut(Box<C>) -> Result<Progress<T, C>>,
-    ) -> Result<T> {
-        loop {
-            match self {
-                Progress::Done(value) => return Ok(value),
-                Progress::Asleep(mut call) => {
-                    drop_spent();
-                    call.waiter().sleep();
-                    self = wake(call)?;
-                }
-            }
-        }
-    }
-}
-
-/// A call that has to sleep.
+/// A call that has to sleep, or to do something else in which the thread may be unwound.
 pub trait Asleep: 'static {
-    /// What the thread is to sleep on.
-    fn waiter(&mut self) -> &mut Waiter;
+    /// Does so. There is no lock, and nothing in this function to be dropped: what is to be undone is the call's.
+    fn sleep(&mut self);
 }
 
 /// Until when to wait: milliseconds from now; negative: forever.
@@ -224,19 +206,16 @@ pub fn send_on(
     }
 }
 
-/// Sends a part by either way, and waits here if need be, where the thread can't be cancelled.
-pub fn send_shielded(
+/// Sends a part by either way.
+pub fn send_either_way(
     handle: Handle,
     more: bool,
     dont_wait: bool,
     part: &mut impl Outgoing,
-) -> Result<()> {
+) -> Result<Progress<(), Sending>> {
     match send(handle, more, dont_wait, part)? {
-        Attempt::Done(()) => Ok(()),
-        Attempt::Undecided(failed) => shielded(|| {
-            let sent = send_on(handle, more, dont_wait, &mut part.source(), failed)?;
-            sent.finish(|call| call.wake(&mut part.source()))
-        }),
+        Attempt::Done(()) => Ok(Progress::Done(())),
+        Attempt::Undecided(failed) => send_on(handle, more, dont_wait, &mut part.source(), failed),
     }
 }
 
@@ -301,8 +280,8 @@ impl Sending {
 }
 
 impl Asleep for Sending {
-    fn waiter(&mut self) -> &mut Waiter {
-        &mut self.waiter
+    fn sleep(&mut self) {
+        self.waiter.sleep();
     }
 }
 
@@ -389,18 +368,15 @@ pub fn receive(
     Ok(Attempt::Undecided(failed))
 }
 
-/// Receives a part by either way, and waits here if need be, where the thread can't be cancelled.
-pub fn receive_shielded(
+/// Receives a part by either way.
+pub fn receive_either_way(
     handle: Handle,
     dont_wait: bool,
     into: &mut impl Incoming,
-) -> Result<Received> {
+) -> Result<Progress<Received, Receiving>> {
     match receive(handle, dont_wait, into)? {
-        Attempt::Done(received) => Ok(received),
-        Attempt::Undecided(failed) => shielded(|| {
-            let received = receive_on(handle, dont_wait, &mut into.sink(), failed)?;
-            received.finish(|call| call.wake(&mut into.sink()))
-        }),
+        Attempt::Done(received) => Ok(Progress::Done(received)),
+        Attempt::Undecided(failed) => receive_on(handle, dont_wait, &mut into.sink(), failed),
     }
 }
 
@@ -506,8 +482,8 @@ impl Receiving {
 }
 
 impl Asleep for Receiving {
-    fn waiter(&mut self) -> &mut Waiter {
-        &mut self.waiter
+    fn sleep(&mut self) {
+        self.waiter.sleep();
     }
 }
 

@@ -1,5 +1,5 @@
 //! The few system calls that move bytes, on descriptors that don't block. Called with locks held, so that no thread may be
-//! cancelled here.
+//! cancelled here. They are the C library's all the same, which others may have taken the place of: kernel-bypass libraries do.
 
 use std::{os::fd::RawFd, time::Duration};
 
@@ -36,17 +36,15 @@ fn moved(result: isize) -> Result<Moved> {
 /// The pieces are valid for reading.
 pub unsafe fn send(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
     // SAFETY: promised for the pieces; the rest is local. MSG_NOSIGNAL: no SIGPIPE for the host.
-    unsafe {
+    moved(shielded(|| unsafe {
         if let [piece] = pieces {
-            return moved(shielded(|| {
-                libc::send(fd, piece.iov_base, piece.iov_len, libc::MSG_NOSIGNAL)
-            }));
+            return libc::send(fd, piece.iov_base, piece.iov_len, libc::MSG_NOSIGNAL);
         }
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = pieces.as_ptr().cast_mut();
         header.msg_iovlen = pieces.len() as _;
-        moved(shielded(|| libc::sendmsg(fd, &header, libc::MSG_NOSIGNAL)))
-    }
+        libc::sendmsg(fd, &header, libc::MSG_NOSIGNAL)
+    }))
 }
 
 /// Sends bytes. As [`send`].
@@ -65,16 +63,12 @@ pub fn send_bytes(fd: RawFd, bytes: &[u8]) -> Result<Moved> {
 /// The pieces are valid for writing.
 pub unsafe fn receive(fd: RawFd, pieces: &[libc::iovec]) -> Result<Moved> {
     // SAFETY: promised for the pieces.
-    unsafe {
-        if let [piece] = pieces {
-            return moved(shielded(|| {
-                libc::recv(fd, piece.iov_base, piece.iov_len, 0)
-            }));
+    moved(shielded(|| unsafe {
+        match pieces {
+            [piece] => libc::recv(fd, piece.iov_base, piece.iov_len, 0),
+            _ => libc::readv(fd, pieces.as_ptr(), pieces.len() as _),
         }
-        moved(shielded(|| {
-            libc::readv(fd, pieces.as_ptr(), pieces.len() as _)
-        }))
-    }
+    }))
 }
 
 /// Whether an error of send(2) says that the system has no memory now, but may have a moment later.

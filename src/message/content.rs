@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Gives a caller's buffer back to it: `zmq_free_fn` of zmq_msg_init_data(3).
-pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
+pub type FreeFn = unsafe extern "C-unwind" fn(data: *mut c_void, hint: *mut c_void);
 
 /// The head of a shared body. A body of ours is right behind the head that its frame has on the wire (RFC 23), so that the
 /// two are one piece: it follows in the same allocation, or is elsewhere in the same block.
@@ -234,21 +234,22 @@ unsafe fn free(content: NonNull<Content>, size: usize) {
     unsafe { memory::BODIES.give_back(content.cast(), HEAD + size) };
 }
 
-/// A body of the caller's that nobody has a reference to any more, and that is to be given back to it.
+/// A body of the caller's that nobody has a reference to any more, and that is to be [given back](Spent::give_back) to it.
 pub struct Spent(NonNull<Content>);
 
 // SAFETY: as for a body.
 unsafe impl Send for Spent {}
 
-impl Drop for Spent {
-    fn drop(&mut self) {
+impl Spent {
+    /// Gives it back, by the caller's function. That may unwind the thread: so nothing is left to be done afterwards.
+    pub fn give_back(self) {
         // SAFETY: alive, and this is all that is left of it.
-        let content = unsafe { self.0.as_ref() };
-        if let Owner::Foreign(free, hint) = content.owner {
-            // SAFETY: the caller's function, with what it was to be given: the contract of `foreign`.
-            keep_errno(|| unsafe { free(content.data.cast(), hint) });
-        }
+        let Content { data, owner, .. } = unsafe { self.0.read() };
         // SAFETY: taken in `new` for a body of no bytes, and nobody has a reference any more.
         unsafe { free(self.0, 0) };
+        if let Owner::Foreign(free, hint) = owner {
+            // SAFETY: the caller's function, with what it was to be given: the contract of `foreign`.
+            keep_errno(|| unsafe { free(data.cast(), hint) });
+        }
     }
 }

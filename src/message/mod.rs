@@ -262,7 +262,7 @@ impl Message {
 
     /// A message whose body is a part of the vector. ENOMEM if there is no memory for its head.
     pub fn of_vec(bytes: Vec<u8>, range: Range<usize>) -> Result<Message> {
-        unsafe extern "C" fn free(_: *mut c_void, hint: *mut c_void) {
+        unsafe extern "C-unwind" fn free(_: *mut c_void, hint: *mut c_void) {
             // SAFETY: the hint is the vector that was boxed below, and comes once.
             drop(unsafe { Box::from_raw(hint.cast::<Vec<u8>>()) });
         }

@@ -2,25 +2,37 @@
 //! the last reference goes there may be a lock.
 //!
 //! So they are left with the thread, which gives them back before it returns to the program, or sleeps: who lends a buffer
-//! for a message may wait for it to come back before it calls again.
+//! for a message may wait for it to come back before it calls again. The function may even end the thread, by pthread_exit(3)
+//! or where it is cancelled: the others are given back when the thread-local values are destroyed.
 //!
 //! A thread that ends may still send and receive, in the destructors of its `pthread_key_create(3)` keys, which run when
-//! thread-local values have been destroyed. So the value here has no destructor, by which it stays usable to the last.
+//! thread-local values have been destroyed. So the values here have no destructor, by which they stay usable to the last.
 
 use std::{
     cell::Cell,
+    collections::VecDeque,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use super::content::Spent;
 use crate::sync::shielded;
 
-thread_local! {
-    /// What this thread has left. `None` is nothing.
-    static LEFT: Cell<Option<&'static mut Vec<Spent>>> = const { Cell::new(None) };
+/// Some bodies, and those that are given back when these are.
+struct Batch {
+    bodies: VecDeque<Spent>,
+    outer: Option<&'static mut Batch>,
 }
 
-const _: () = assert!(!std::mem::needs_drop::<Cell<Option<&'static mut Vec<Spent>>>>());
+type Batches = Cell<Option<&'static mut Batch>>;
+
+thread_local! {
+    /// What this thread has left. `None` is nothing.
+    static LEFT: Batches = const { Cell::new(None) };
+    /// What it is giving back.
+    static UNDER_WAY: Batches = const { Cell::new(None) };
+}
+
+const _: () = assert!(!std::mem::needs_drop::<Batches>());
 
 thread_local! {
     /// The end of a thread is the latest time to give back what it has left.
@@ -31,30 +43,38 @@ struct AtEnd;
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        drop_spent();
+        // From here nothing may be unwound.
+        shielded(|| {
+            drop_spent();
+            while UNDER_WAY.take().map(resume).is_some() {}
+        });
     }
 }
 
-/// How many threads have some. So that one look is enough when there are none, as a rule.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+/// How many batches there are. So that one look is enough when there are none, as a rule.
+static BATCHES: AtomicUsize = AtomicUsize::new(0);
 
 /// Leaves a body to [`drop_spent`].
 #[cold]
 pub fn keep(body: Spent) {
-    let bodies = LEFT.take().unwrap_or_else(|| {
-        THREADS.fetch_add(1, Ordering::Relaxed);
-        Box::leak(Box::default())
+    let batch = LEFT.take().unwrap_or_else(|| {
+        BATCHES.fetch_add(1, Ordering::Relaxed);
+        Box::leak(Box::new(Batch {
+            bodies: VecDeque::new(),
+            outer: None,
+        }))
     });
-    bodies.push(body);
-    LEFT.set(Some(bodies));
+    batch.bodies.push_back(body);
+    LEFT.set(Some(batch));
     // A thread without thread-local values any more is in a call, at the end of which it gives back.
     let _ = AT_END.try_with(|_| ());
 }
 
-/// Gives back what this thread has left. To be called without any lock.
+/// Gives back what this thread has left. To be called without any lock, and where nothing is to be dropped: the program's
+/// functions may unwind the thread.
 #[inline]
 pub fn drop_spent() {
-    if THREADS.load(Ordering::Relaxed) > 0 {
+    if BATCHES.load(Ordering::Relaxed) > 0 {
         drop_some();
     }
 }
@@ -62,13 +82,27 @@ pub fn drop_spent() {
 #[cold]
 fn drop_some() {
     // Giving one back may leave others.
-    while let Some(bodies) = LEFT.take() {
-        THREADS.fetch_sub(1, Ordering::Relaxed);
-        // SAFETY: `keep` has leaked this box, and `LEFT` had the only reference to it.
-        let bodies = unsafe { Box::from_raw(bodies) };
-        // The program's functions are called, in which the thread might be cancelled else.
-        shielded(|| drop(bodies));
+    while let Some(batch) = LEFT.take() {
+        batch.outer = UNDER_WAY.take();
+        resume(batch);
     }
+}
+
+/// Gives back what is in a batch, which is in its place while the program's functions run.
+fn resume(mut batch: &'static mut Batch) {
+    while let Some(body) = batch.bodies.pop_front() {
+        UNDER_WAY.set(Some(batch));
+        body.give_back();
+        // As it was left: what has come to be under way meanwhile is done.
+        match UNDER_WAY.take() {
+            Some(same) => batch = same,
+            None => return,
+        }
+    }
+    UNDER_WAY.set(batch.outer.take());
+    BATCHES.fetch_sub(1, Ordering::Relaxed);
+    // SAFETY: `keep` has leaked this box, and this was the only reference to it.
+    drop(unsafe { Box::from_raw(batch) });
 }
 
 #[cfg(test)]
@@ -80,7 +114,7 @@ mod tests {
 
     static FREED: AtomicUsize = AtomicUsize::new(0);
 
-    unsafe extern "C" fn free(_: *mut c_void, _: *mut c_void) {
+    unsafe extern "C-unwind" fn free(_: *mut c_void, _: *mut c_void) {
         FREED.fetch_add(1, Ordering::Relaxed);
     }
 

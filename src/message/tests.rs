@@ -46,7 +46,7 @@ fn absurd_sizes_are_enomem() {
 
 #[test]
 fn a_foreign_body_is_freed_once_when_its_last_owner_is_about_to_go() {
-    unsafe extern "C" fn count(_: *mut c_void, hint: *mut c_void) {
+    unsafe extern "C-unwind" fn count(_: *mut c_void, hint: *mut c_void) {
         // SAFETY: the hint given below.
         unsafe { &*hint.cast::<AtomicUsize>() }.fetch_add(1, Ordering::Relaxed);
     }

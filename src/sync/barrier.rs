@@ -30,7 +30,7 @@ pub fn heavy() {
         && !membarrier(libc::MEMBARRIER_CMD_GLOBAL)
     {
         std::sync::atomic::fence(Ordering::SeqCst);
-        super::shielded(|| std::thread::sleep(std::time::Duration::from_millis(10)));
+        super::nap(std::time::Duration::from_millis(10));
     }
 }
 

@@ -41,7 +41,7 @@ use std::{
 
 use super::{
     barrier,
-    cancel::shielded,
+    cancel::nap,
     owner::{Record, record},
 };
 
@@ -262,7 +262,7 @@ impl<T> Biased<T> {
             if cfg!(loom) || round < 100 || rounds < u32::MAX {
                 yield_now();
             } else {
-                shielded(|| std::thread::sleep(Duration::from_micros(100)));
+                nap(Duration::from_micros(100));
             }
         }
         true

@@ -62,6 +62,20 @@ trait Restore: Sync {
     unsafe fn restore(&self);
 }
 
+/// Takes a lock if nobody has it, or who has it soon gives it back: where that may be a thread which doesn't exist.
+pub fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    // Each may take as long as others keep the processor.
+    const ROUNDS: u32 = 20;
+    for _ in 0..ROUNDS {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    None
+}
+
 /// State of the whole process, behind a lock.
 pub struct Global<T> {
     content: UnsafeCell<Mutex<T>>,

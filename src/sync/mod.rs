@@ -15,6 +15,6 @@ pub use self::{
     backoff::Backoff,
     barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard, OwnerGuard},
-    cancel::shielded,
-    fork::{Global, generation},
+    cancel::{nap, shielded},
+    fork::{Global, generation, lock_soon},
 };

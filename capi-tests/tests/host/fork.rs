@@ -139,3 +139,27 @@ fn a_child_closes_what_it_has_inherited() {
         context.term().expect("an end");
     });
 }
+
+/// Opens a socket of its parent's context while other threads of the parent are in calls on that: it gets one, or is told that
+/// there is no such context.
+#[test]
+fn a_child_opens_a_socket_of_an_inherited_context() {
+    alone(
+        "fork::a_child_opens_a_socket_of_an_inherited_context",
+        || {
+            let library = Library::under_test();
+            let context = library.context();
+            let busy: [&(dyn Fn() + Sync); 2] = [&|| open_and_close(context), &|| {
+                context.set(MAX_SOCKETS, 1000).expect("an option");
+            }];
+            fork_amid(&busy, || {
+                if let Err(error) = context.try_socket(DEALER) {
+                    assert_eq!(error.0, libc::EFAULT);
+                }
+                let _ = context.get(MAX_SOCKETS);
+                use_a_context(library);
+            });
+            context.term().expect("an end");
+        },
+    );
+}

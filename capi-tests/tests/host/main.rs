@@ -8,6 +8,7 @@
 //! | [`fork`] | fork(2) while other threads are in calls |
 //! | [`lent`] | when the host's buffers are given back |
 //! | [`threads`] | calls by a thread that is ending |
+//! | [`unwind`] | threads that are unwound, in calls and in the host's own functions |
 //!
 //! Each test is a process of its own, under a time limit: a crash or a hang is that test's.
 
@@ -16,6 +17,7 @@ mod descriptors;
 mod fork;
 mod lent;
 mod threads;
+mod unwind;
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
