@@ -113,9 +113,9 @@ impl<S: Socket> Run<'_, S> {
                 if self.conversation.kind != "PUB" {
                     self.until(false, |run| run.heard_messages() >= sent);
                 }
-                // Nothing else tells that all was taken.
+                // Nothing else tells that all was taken. A publisher looks at what comes when it is called.
                 self.peer.hang_up();
-                self.until(false, |run| run.peer.closed);
+                self.until_at_intervals(2, true, |run| run.peer.closed);
             }
             "PUB" | "STREAM" => {}
             "XPUB" => {
