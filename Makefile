@@ -87,7 +87,7 @@ fuzz:
 	$(FUZZ_PROGRAMS)/seeds $(FUZZING)/corpus > /dev/null
 	for target in $(FUZZ_TARGETS); do \
 	    echo "--- $$target"; \
-	    ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_PROGRAMS)/$$target -malloc_limit_mb=1000000000 -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -print_final_stats=1 \
+	    ASAN_OPTIONS=allocator_may_return_null=1 $(FUZZ_PROGRAMS)/$$target -malloc_limit_mb=1000000000 -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=60 -detect_leaks=0 -print_final_stats=1 \
 	        -artifact_prefix=$(FUZZING)/$$target- $(FUZZING)/corpus/$$target; \
 	done
 
