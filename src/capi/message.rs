@@ -1,15 +1,11 @@
 //! Messages: zmq_msg_init(3) and its siblings.
 
-use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
+use std::ffi::{c_int, c_uchar, c_void};
 
+use super::guard::{guard, guard_passage, guard_pure};
 #[cfg(feature = "draft")]
 use super::handle;
-use super::{
-    guard::{guard, guard_passage, guard_pure},
-    socket::{receive_in_full_swing, receive_part, send_in_full_swing, send_part},
-};
 use crate::{
-    consts::{ZMQ_MORE, ZMQ_SHARED, ZMQ_SRCFD},
     error::{Error, Result},
     message::Message,
 };
@@ -27,7 +23,7 @@ pub struct zmq_msg_t {
 ///
 /// # Safety
 /// The pointer is null or valid.
-unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
+pub(super) unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
     // SAFETY: as promised; the sizes and alignments are the same, and any bytes will do.
     unsafe { message.cast::<Message>().as_mut() }.ok_or(Error::EFAULT)
 }
@@ -36,7 +32,7 @@ unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
 ///
 /// # Safety
 /// The pointer is null or valid.
-unsafe fn valid<'a>(message: *const zmq_msg_t) -> Result<&'a mut Message> {
+pub(super) unsafe fn valid<'a>(message: *const zmq_msg_t) -> Result<&'a mut Message> {
     // SAFETY: as promised.
     let message = unsafe { place(message.cast_mut()) }?;
     if message.is_valid() {
@@ -101,61 +97,6 @@ pub unsafe extern "C-unwind" fn zmq_msg_init_data(
             init(msg_, Message::foreign(data_.cast(), size_, ffn_, hint_)?)
         }
     })
-}
-
-/// Sends a message, and leaves an empty one; returns its size in bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_send(
-    msg_: *mut zmq_msg_t,
-    s_: *mut c_void,
-    flags_: c_int,
-) -> c_int {
-    // SAFETY: the caller's contract.
-    let message = unsafe { place(msg_) };
-    let sent = message
-        .ok()
-        .and_then(|mut message| send_in_full_swing(s_, &mut message, flags_));
-    match sent {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { send(msg_, s_, flags_) },
-    }
-}
-
-/// As zmq_msg_send(), whatever it takes.
-#[inline(never)]
-unsafe fn send(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let size = valid(msg_).map_or(0, |message| message.size());
-        send_part(s_, size, flags_, move || valid(msg_))
-    }
-}
-
-/// Receives a message in place of the one there; returns its size in bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_recv(
-    msg_: *mut zmq_msg_t,
-    s_: *mut c_void,
-    flags_: c_int,
-) -> c_int {
-    // SAFETY: the caller's contract.
-    let message = unsafe { place(msg_) };
-    let received = message
-        .ok()
-        .and_then(|mut message| receive_in_full_swing(s_, &mut message));
-    match received {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { receive(msg_, s_, flags_) },
-    }
-}
-
-/// As zmq_msg_recv(), whatever it takes.
-#[inline(never)]
-unsafe fn receive(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
-    // SAFETY: the caller's contract.
-    unsafe { receive_part(s_, flags_, move || valid(msg_)) }
 }
 
 /// Frees what a message holds.
@@ -223,97 +164,6 @@ pub unsafe extern "C-unwind" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
         // SAFETY: the caller's contract.
         Ok(unsafe { valid(msg_) }?.size())
     })
-}
-
-/// Whether more parts of the same message follow: 1 or 0.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
-    guard_pure(|| {
-        // SAFETY: the caller's contract.
-        Ok(unsafe { valid(msg_) }?.more().into())
-    })
-}
-
-/// A property of a message.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
-    guard_pure(|| {
-        // SAFETY: the caller's contract.
-        let message = unsafe { valid(msg_) }?;
-        match property_ {
-            ZMQ_MORE => Ok(message.more().into()),
-            ZMQ_SHARED => Ok(message.is_shared().into()),
-            ZMQ_SRCFD => message
-                .metadata()
-                .and_then(|metadata| metadata.fd())
-                .ok_or(Error::EINVAL),
-            _ => Err(Error::EINVAL),
-        }
-    })
-}
-
-/// Sets a property of a message; there are none that can be.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_set(
-    msg_: *mut zmq_msg_t,
-    property_: c_int,
-    optval_: c_int,
-) -> c_int {
-    guard_pure(|| {
-        let _ = (msg_, property_, optval_);
-        Err(Error::EINVAL)
-    })
-}
-
-/// A property of a message, by name. The text lives as long as the message.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_gets(
-    msg_: *const zmq_msg_t,
-    property_: *const c_char,
-) -> *const c_char {
-    guard_pure(|| {
-        if property_.is_null() {
-            return Err(Error::EINVAL);
-        }
-        // SAFETY: the caller's contract.
-        let (message, name) = unsafe { (valid(msg_)?, CStr::from_ptr(property_)) };
-        let value = message.metadata().and_then(|metadata| metadata.get(name));
-        value.map(CStr::as_ptr).ok_or(Error::EINVAL)
-    })
-}
-
-/// Names the peer that a message for SERVER or PEER goes to.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_set_routing_id(
-    msg: *mut zmq_msg_t,
-    routing_id: u32,
-) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
-}
-
-/// The peer that a message came from, or 0.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
-    guard(|| Err(Error::ENOTSUP))
-}
-
-/// Names the group that a message of RADIO goes to.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_set_group(
-    msg: *mut zmq_msg_t,
-    group: *const c_char,
-) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
-}
-
-/// The group that a message came in. The text lives as long as the message.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {
-    guard(|| Err(Error::ENOTSUP))
 }
 
 /// Makes a message of a copy of the given bytes.

@@ -12,6 +12,7 @@
 pub mod atomics;
 mod blocking;
 pub mod context;
+pub mod endpoint;
 mod guard;
 mod handle;
 pub mod message;
@@ -19,9 +20,12 @@ pub mod monitor;
 pub mod poll;
 #[cfg(feature = "draft")]
 pub mod poller;
+pub mod property;
 pub mod proxy;
+pub mod receive;
 mod registry;
 pub mod security;
+pub mod send;
 pub mod socket;
 pub mod timers;
 pub mod util;
