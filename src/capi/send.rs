@@ -109,9 +109,11 @@ pub unsafe extern "C-unwind" fn zmq_send_const(
     flags_: c_int,
 ) -> c_int {
     let message = move || {
-        let bytes = buf_.cast_mut().cast();
         // SAFETY: the caller's contract: the bytes stay, and stay as they are.
-        unsafe { Message::foreign(bytes, len_, None, null_mut()) }
+        unsafe {
+            let bytes = handle::bytes(buf_, len_)?.as_ptr().cast_mut();
+            Message::foreign(bytes, len_, None, null_mut())
+        }
     };
     let done = move |()| returned(len_);
     blocking(
