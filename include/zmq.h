@@ -347,7 +347,7 @@ typedef void (zmq_thread_fn)(void*);
 /* The calling thread's errno. */
 ZMQ_EXPORT int zmq_errno(void);
 
-/* What an errno value means, in English for those of ZeroMQ. The text is not to be freed or changed. */
+/* The text of an errno value, in English for those of ZeroMQ; it is not to be freed. */
 ZMQ_EXPORT const char *zmq_strerror(int errnum_);
 
 /* The version of the library, in three numbers. */
@@ -575,11 +575,8 @@ typedef struct zmq_pollitem_t {
     short revents;
 } zmq_pollitem_t;
 
-/* Waits for events, for some milliseconds at most, or for ever with -1; returns how many items have some. */
-ZMQ_EXPORT
-int zmq_poll(zmq_pollitem_t *items_,
-             int nitems_,
-             long timeout_);
+/* Waits for events of sockets and descriptors; returns how many items have some. */
+ZMQ_EXPORT int zmq_poll(zmq_pollitem_t *items_, int nitems_, long timeout_);
 
 #if defined(ZMQ_BUILD_DRAFT_API)
 /* As zmq_poll(), with another signal mask meanwhile. */
@@ -590,11 +587,8 @@ int zmq_ppoll(zmq_pollitem_t *items_,
               const sigset_t *sigmask_);
 #endif
 
-/* Forwards messages between two sockets, and copies them to a third unless it is null, until the context ends. */
-ZMQ_EXPORT
-int zmq_proxy(void *frontend_,
-              void *backend_,
-              void *capture_);
+/* Forwards messages between two sockets, until the context ends. */
+ZMQ_EXPORT int zmq_proxy(void *frontend_, void *backend_, void *capture_);
 
 /* As zmq_proxy(), with a socket that takes the commands PAUSE, RESUME, TERMINATE and STATISTICS. */
 ZMQ_EXPORT int zmq_proxy_steerable(void *frontend_, void *backend_, void *capture_, void *control_);
@@ -602,13 +596,10 @@ ZMQ_EXPORT int zmq_proxy_steerable(void *frontend_, void *backend_, void *captur
 /* Deprecated: zmq_proxy(). */
 ZMQ_EXPORT int zmq_device(int type_, void *frontend_, void *backend_);
 
-/* Encodes bytes, a multiple of 4, as text; dest_ takes 5 characters for each 4 bytes, and a zero byte. */
-ZMQ_EXPORT
-char *zmq_z85_encode(char *dest_,
-                     const uint8_t *data_,
-                     size_t size_);
+/* Encodes bytes, a multiple of 4, as text in Z85. */
+ZMQ_EXPORT char *zmq_z85_encode(char *dest_, const uint8_t *data_, size_t size_);
 
-/* Decodes text, a multiple of 5 characters, to bytes; dest_ takes 4 bytes for each 5 characters. */
+/* Decodes text in Z85, a multiple of 5 characters, to bytes. */
 ZMQ_EXPORT uint8_t *zmq_z85_decode(uint8_t *dest_, const char *string_);
 
 /* Makes a pair of CURVE keys, each 40 characters of Z85 and a zero byte. */

@@ -61,6 +61,25 @@ pub(super) fn returned(size: usize) -> c_int {
 pub type zmq_free_fn = Option<unsafe extern "C-unwind" fn(data_: *mut c_void, hint_: *mut c_void)>;
 
 /// Makes an empty message.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_init(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
     guard_pure(|| {
@@ -71,6 +90,27 @@ pub unsafe extern "C-unwind" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
 }
 
 /// Makes a message of some bytes, not yet filled in.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+/// - `size_`: how many bytes, from 0 on.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null.
+/// - `ENOMEM`: there is no memory for so many bytes.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_init_size(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -> c_int {
     guard_pure(|| {
@@ -81,6 +121,35 @@ pub unsafe extern "C-unwind" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: u
 }
 
 /// Makes a message of the given data, which ffn_ frees once it is no longer used.
+///
+/// The data are not copied. They stay the caller's if the call fails, and `ffn_` is not called.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+/// - `data_`: the data. Null is allowed if there are none.
+/// - `size_`: how many bytes they are.
+/// - `ffn_`: a function that any thread calls once, with `data_` and `hint_`, when neither the
+///   message nor a copy of it is in use any more. Null is allowed: then nothing is called, and the
+///   data have to stay for ever.
+/// - `hint_`: anything, or null.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null.
+/// - `ENOMEM`: there is no memory to keep account of the data.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any. `ffn_` may be called by an
+/// I/O thread, at any time.
+///
+/// # Source
+/// zmq_msg_init_data(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init_data(
     msg_: *mut zmq_msg_t,
@@ -100,6 +169,26 @@ pub unsafe extern "C-unwind" fn zmq_msg_init_data(
 }
 
 /// Frees what a message holds.
+///
+/// A message that was sent is empty, and need not be closed.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused. It is no message afterwards.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_close(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
     // SAFETY: the caller's contract.
@@ -117,6 +206,25 @@ fn close_outside(message: &mut Message) -> c_int {
 }
 
 /// Moves a message in place of another, and leaves an empty one.
+///
+/// # Parameters
+/// - `dest_`: the message that is replaced, and freed. It has to be initialised. Null is refused.
+/// - `src_`: the message that is moved. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure, when nothing is done.
+///
+/// # Errors
+/// - `EFAULT`: `dest_` or `src_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_move(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
     guard_passage(|| {
@@ -131,6 +239,28 @@ pub unsafe extern "C-unwind" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut z
 }
 
 /// Copies a message in place of another; they may share their data.
+///
+/// Neither is to be written to while they share them.
+///
+/// # Parameters
+/// - `dest_`: the message that is replaced, and freed. It has to be initialised. Null is refused.
+/// - `src_`: the message that is copied. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure, when nothing is done.
+///
+/// # Errors
+/// - `EFAULT`: `dest_` or `src_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any. Copies count as different
+/// messages.
+///
+/// # Source
+/// zmq_msg_copy(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
     guard_passage(|| {
@@ -144,6 +274,25 @@ pub unsafe extern "C-unwind" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut z
 }
 
 /// Where the data of a message is.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+///
+/// # Returns
+/// A pointer to the first of zmq_msg_size() bytes, valid until the message is sent, received into,
+/// moved, replaced or closed; or null on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_data(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
     guard_pure(|| {
@@ -158,6 +307,24 @@ pub unsafe extern "C-unwind" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_voi
 }
 
 /// The size of a message in bytes.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+///
+/// # Returns
+/// The number of bytes, or 0 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_size(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
     guard_pure(|| {
@@ -167,6 +334,30 @@ pub unsafe extern "C-unwind" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
 }
 
 /// Makes a message of a copy of the given bytes.
+///
+/// A part of the draft API.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+/// - `buf_`: the bytes, which are copied. Null is allowed if there are none.
+/// - `size_`: how many they are.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, or `buf_` is null and `size_` is not 0.
+/// - `ENOMEM`: there is no memory for the copy.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_init_buffer(3).
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init_buffer(

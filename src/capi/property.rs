@@ -14,6 +14,24 @@ use crate::{
 };
 
 /// Whether more parts of the same message follow: 1 or 0.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+///
+/// # Returns
+/// 1 or 0; -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_more(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
     guard_pure(|| {
@@ -23,6 +41,28 @@ pub unsafe extern "C-unwind" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
 }
 
 /// A property of a message.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+/// - `property_`: `ZMQ_MORE`: whether more parts follow; `ZMQ_SHARED`: whether another message may
+///   have the same data; `ZMQ_SRCFD`: the descriptor of the connection that the message came by.
+///
+/// # Returns
+/// The value, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+/// - `EINVAL`: there is no such property, or the message came by no connection, of which
+///   `ZMQ_SRCFD` would tell.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_get(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
     guard_pure(|| {
@@ -41,6 +81,26 @@ pub unsafe extern "C-unwind" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c
 }
 
 /// Sets a property of a message; there are none that can be.
+///
+/// # Parameters
+/// - `msg_`: the message. It is not looked at.
+/// - `property_`: the number of a property.
+/// - `optval_`: its value.
+///
+/// # Returns
+/// -1.
+///
+/// # Errors
+/// - `EINVAL`: always.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_msg_set(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_set(
     msg_: *mut zmq_msg_t,
@@ -54,6 +114,28 @@ pub unsafe extern "C-unwind" fn zmq_msg_set(
 }
 
 /// A property of a message, by name. The text lives as long as the message.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+/// - `property_`: the name, which ends in a zero byte: `Socket-Type`, `Routing-Id`, `Identity`,
+///   `Peer-Address`, `User-Id`, or that of a property that the peer has sent by `ZMQ_METADATA`.
+///   Null is refused.
+///
+/// # Returns
+/// The value, which ends in a zero byte, or null on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+/// - `EINVAL`: the message has no such property, or `property_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_gets(3); RFC 23 and 37 for the properties of a connection.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_gets(
     msg_: *const zmq_msg_t,
@@ -71,6 +153,17 @@ pub unsafe extern "C-unwind" fn zmq_msg_gets(
 }
 
 /// Names the peer that a message for SERVER or PEER goes to.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_msg_set_routing_id(3); RFC 41.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_set_routing_id(
@@ -81,6 +174,17 @@ pub unsafe extern "C-unwind" fn zmq_msg_set_routing_id(
 }
 
 /// The peer that a message came from, or 0.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// 0, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_msg_routing_id(3); RFC 41.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
@@ -88,6 +192,17 @@ pub unsafe extern "C-unwind" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
 }
 
 /// Names the group that a message of RADIO goes to.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// no manual page; RFC 48.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_set_group(
@@ -98,6 +213,17 @@ pub unsafe extern "C-unwind" fn zmq_msg_set_group(
 }
 
 /// The group that a message came in. The text lives as long as the message.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// Null, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// no manual page; RFC 48.
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {

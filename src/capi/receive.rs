@@ -60,6 +60,45 @@ pub(super) fn receive_in_full_swing(
 }
 
 /// Receives a message, as far as it fits; returns its size in bytes.
+///
+/// What doesn't fit is lost.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `buf_`: where the bytes go. Null is allowed if there is no room.
+/// - `len_`: for how many bytes there is room.
+/// - `flags_`: `ZMQ_DONTWAIT`, not to wait, or 0.
+///
+/// # Returns
+/// The number of bytes that the part has, at most `INT_MAX`, which may be more than `len_`; or -1
+/// on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `buf_` is null and `len_` is not 0.
+/// - `EAGAIN`: there is no message, and `flags_` has `ZMQ_DONTWAIT` or the time of `ZMQ_RCVTIMEO`
+///   is over.
+/// - `EFSM`: the socket is a REQ that has sent no request, or a REP that has still to answer one.
+/// - `ENOTSUP`: the socket is a PUSH or PUB, which only send.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was received.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// It waits while there is no message. This ends when one comes, after `ZMQ_RCVTIMEO` with
+/// `EAGAIN`, with `ETERM`, with `EINTR`, or with `ENOTSOCK` when another thread closes the socket.
+/// With `ZMQ_DONTWAIT` it never waits. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. Threads that receive at
+/// the same time may each get parts of one message.
+///
+/// # Source
+/// zmq_recv(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_recv(
     s_: *mut c_void,
@@ -87,6 +126,43 @@ unsafe fn receive_bytes(s_: *mut c_void, buf_: *mut c_void, len_: usize, flags_:
 }
 
 /// Receives a message in place of the one there; returns its size in bytes.
+///
+/// # Parameters
+/// - `msg_`: where the message goes, which was initialised; what it was before is freed. Null is
+///   refused. It stays what it is if the call fails.
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `flags_`: `ZMQ_DONTWAIT`, not to wait, or 0.
+///
+/// # Returns
+/// The number of bytes, at most `INT_MAX`; or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+/// - `EAGAIN`: there is no message, and `flags_` has `ZMQ_DONTWAIT` or the time of `ZMQ_RCVTIMEO`
+///   is over.
+/// - `EFSM`: the socket is a REQ that has sent no request, or a REP that has still to answer one.
+/// - `ENOTSUP`: the socket is a PUSH or PUB, which only send.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was received.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// It waits while there is no message. This ends when one comes, after `ZMQ_RCVTIMEO` with
+/// `EAGAIN`, with `ETERM`, with `EINTR`, or with `ENOTSOCK` when another thread closes the socket.
+/// With `ZMQ_DONTWAIT` it never waits. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. Threads that receive at
+/// the same time may each get parts of one message. A message is used by one thread at a time;
+/// different messages by any.
+///
+/// # Source
+/// zmq_msg_recv(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_recv(
     msg_: *mut zmq_msg_t,
@@ -113,6 +189,45 @@ unsafe fn receive_message(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) 
 }
 
 /// Deprecated: zmq_msg_recv().
+///
+/// It is the same in all but the order of the parameters.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `msg_`: where the message goes, which was initialised; what it was before is freed. Null is
+///   refused. It stays what it is if the call fails.
+/// - `flags_`: `ZMQ_DONTWAIT`, not to wait, or 0.
+///
+/// # Returns
+/// The number of bytes, at most `INT_MAX`; or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+/// - `EAGAIN`: there is no message, and `flags_` has `ZMQ_DONTWAIT` or the time of `ZMQ_RCVTIMEO`
+///   is over.
+/// - `EFSM`: the socket is a REQ that has sent no request, or a REP that has still to answer one.
+/// - `ENOTSUP`: the socket is a PUSH or PUB, which only send.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was received.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// It waits while there is no message. This ends when one comes, after `ZMQ_RCVTIMEO` with
+/// `EAGAIN`, with `ETERM`, with `EINTR`, or with `ENOTSOCK` when another thread closes the socket.
+/// With `ZMQ_DONTWAIT` it never waits. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. Threads that receive at
+/// the same time may each get parts of one message. A message is used by one thread at a time;
+/// different messages by any.
+///
+/// # Source
+/// zmq_recvmsg(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_recvmsg(
     s_: *mut c_void,
@@ -124,6 +239,45 @@ pub unsafe extern "C-unwind" fn zmq_recvmsg(
 }
 
 /// Receives the parts of a message, each in a buffer that free() frees.
+///
+/// With fewer places than parts, the next call goes on with the part that follows.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `iov_`: where the buffers and their lengths in bytes are noted. Null is refused.
+/// - `count_`: for how many parts there is room, at least 1, and afterwards how many have come,
+///   which are the caller's even if the call fails. Null is refused.
+/// - `flags_`: `ZMQ_DONTWAIT`, not to wait, or 0.
+///
+/// # Returns
+/// The number of parts, or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EINVAL`: `iov_` or `count_` is null, or there is room for no part.
+/// - `EAGAIN`: there is no message, and `flags_` has `ZMQ_DONTWAIT` or the time of `ZMQ_RCVTIMEO`
+///   is over.
+/// - `EFSM`: the socket is a REQ that has sent no request, or a REP that has still to answer one.
+/// - `ENOTSUP`: the socket is a PUSH or PUB, which only send.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was received.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// It waits while there is no message. This ends when one comes, after `ZMQ_RCVTIMEO` with
+/// `EAGAIN`, with `ETERM`, with `EINTR`, or with `ENOTSOCK` when another thread closes the socket.
+/// With `ZMQ_DONTWAIT` it never waits. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. Threads that receive at
+/// the same time may each get parts of one message.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`. RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_recviov(
     s_: *mut c_void,

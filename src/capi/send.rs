@@ -74,6 +74,51 @@ pub(super) fn send_in_full_swing(
 }
 
 /// Sends a copy of some bytes as a message; returns their number.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `buf_`: the bytes, which are copied. Null is allowed if there are none.
+/// - `len_`: how many bytes.
+/// - `flags_`: any of `ZMQ_DONTWAIT`, not to wait, and `ZMQ_SNDMORE`, if more parts of the message
+///   follow.
+///
+/// # Returns
+/// The number of bytes, at most `INT_MAX`; or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `buf_` is null and `len_` is not 0.
+/// - `EAGAIN`: there is no room for the message, or no peer yet, and `flags_` has `ZMQ_DONTWAIT` or
+///   the time of `ZMQ_SNDTIMEO` is over. A call that is not to wait fails so, too, when the peer
+///   has gone after a first part of the message; the parts before are then dropped.
+/// - `EFSM`: the socket is a REQ that still waits for a reply and is not `ZMQ_REQ_RELAXED`, or a
+///   REP without a request to answer.
+/// - `EHOSTUNREACH`: the socket is a ROUTER with `ZMQ_ROUTER_MANDATORY`, or a STREAM, and no peer
+///   has the routing id that is the first part of the message.
+/// - `ENOTSUP`: the socket is a PULL or SUB, which only receive.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was sent.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// A PAIR, DEALER, REQ or PUSH waits while no peer has room for the message, or there is no peer.
+/// So does a PUB or XPUB with `ZMQ_XPUB_NODROP` while a peer that the message is for has no room,
+/// and a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM while the peer that is named has none. The
+/// wait ends when there is room, after `ZMQ_SNDTIMEO` with `EAGAIN`, with `ETERM`, with `EINTR`, or
+/// with `ENOTSOCK` when another thread closes the socket. Other types never wait: they drop what
+/// there is no room for. With `ZMQ_DONTWAIT` no type waits. A thread can be cancelled in it by
+/// pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. The parts of messages
+/// that several threads send at the same time may be mixed.
+///
+/// # Source
+/// zmq_send(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_send(
     s_: *mut c_void,
@@ -101,6 +146,52 @@ unsafe fn send_bytes(s_: *mut c_void, buf_: *const c_void, len_: usize, flags_: 
 }
 
 /// Sends bytes that never change or go as a message; returns their number.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `buf_`: the bytes, which are not copied if they are many, and have to stay for ever. Null is
+///   allowed if there are none.
+/// - `len_`: how many bytes.
+/// - `flags_`: any of `ZMQ_DONTWAIT`, not to wait, and `ZMQ_SNDMORE`, if more parts of the message
+///   follow.
+///
+/// # Returns
+/// The number of bytes, at most `INT_MAX`; or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `buf_` is null and `len_` is not 0.
+/// - `EAGAIN`: there is no room for the message, or no peer yet, and `flags_` has `ZMQ_DONTWAIT` or
+///   the time of `ZMQ_SNDTIMEO` is over. A call that is not to wait fails so, too, when the peer
+///   has gone after a first part of the message; the parts before are then dropped.
+/// - `EFSM`: the socket is a REQ that still waits for a reply and is not `ZMQ_REQ_RELAXED`, or a
+///   REP without a request to answer.
+/// - `EHOSTUNREACH`: the socket is a ROUTER with `ZMQ_ROUTER_MANDATORY`, or a STREAM, and no peer
+///   has the routing id that is the first part of the message.
+/// - `ENOTSUP`: the socket is a PULL or SUB, which only receive.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was sent.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// A PAIR, DEALER, REQ or PUSH waits while no peer has room for the message, or there is no peer.
+/// So does a PUB or XPUB with `ZMQ_XPUB_NODROP` while a peer that the message is for has no room,
+/// and a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM while the peer that is named has none. The
+/// wait ends when there is room, after `ZMQ_SNDTIMEO` with `EAGAIN`, with `ETERM`, with `EINTR`, or
+/// with `ENOTSOCK` when another thread closes the socket. Other types never wait: they drop what
+/// there is no room for. With `ZMQ_DONTWAIT` no type waits. A thread can be cancelled in it by
+/// pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. The parts of messages
+/// that several threads send at the same time may be mixed.
+///
+/// # Source
+/// zmq_send_const(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_send_const(
     s_: *mut c_void,
@@ -130,6 +221,52 @@ pub unsafe extern "C-unwind" fn zmq_send_const(
 }
 
 /// Sends a message, and leaves an empty one; returns its size in bytes.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused. It stays what it is if the call
+///   fails.
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `flags_`: any of `ZMQ_DONTWAIT`, not to wait, and `ZMQ_SNDMORE`, if more parts of the message
+///   follow.
+///
+/// # Returns
+/// The number of bytes, at most `INT_MAX`; or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+/// - `EAGAIN`: there is no room for the message, or no peer yet, and `flags_` has `ZMQ_DONTWAIT` or
+///   the time of `ZMQ_SNDTIMEO` is over. A call that is not to wait fails so, too, when the peer
+///   has gone after a first part of the message; the parts before are then dropped.
+/// - `EFSM`: the socket is a REQ that still waits for a reply and is not `ZMQ_REQ_RELAXED`, or a
+///   REP without a request to answer.
+/// - `EHOSTUNREACH`: the socket is a ROUTER with `ZMQ_ROUTER_MANDATORY`, or a STREAM, and no peer
+///   has the routing id that is the first part of the message.
+/// - `ENOTSUP`: the socket is a PULL or SUB, which only receive.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was sent.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// A PAIR, DEALER, REQ or PUSH waits while no peer has room for the message, or there is no peer.
+/// So does a PUB or XPUB with `ZMQ_XPUB_NODROP` while a peer that the message is for has no room,
+/// and a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM while the peer that is named has none. The
+/// wait ends when there is room, after `ZMQ_SNDTIMEO` with `EAGAIN`, with `ETERM`, with `EINTR`, or
+/// with `ENOTSOCK` when another thread closes the socket. Other types never wait: they drop what
+/// there is no room for. With `ZMQ_DONTWAIT` no type waits. A thread can be cancelled in it by
+/// pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. The parts of messages
+/// that several threads send at the same time may be mixed. A message is used by one thread at a
+/// time; different messages by any.
+///
+/// # Source
+/// zmq_msg_send(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_send(
     msg_: *mut zmq_msg_t,
@@ -159,6 +296,54 @@ unsafe fn send_message(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> 
 }
 
 /// Deprecated: zmq_msg_send().
+///
+/// It is the same in all but the order of the parameters.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `msg_`: the message, which was initialised. Null is refused. It stays what it is if the call
+///   fails.
+/// - `flags_`: any of `ZMQ_DONTWAIT`, not to wait, and `ZMQ_SNDMORE`, if more parts of the message
+///   follow.
+///
+/// # Returns
+/// The number of bytes, at most `INT_MAX`; or -1 on failure.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+/// - `EAGAIN`: there is no room for the message, or no peer yet, and `flags_` has `ZMQ_DONTWAIT` or
+///   the time of `ZMQ_SNDTIMEO` is over. A call that is not to wait fails so, too, when the peer
+///   has gone after a first part of the message; the parts before are then dropped.
+/// - `EFSM`: the socket is a REQ that still waits for a reply and is not `ZMQ_REQ_RELAXED`, or a
+///   REP without a request to answer.
+/// - `EHOSTUNREACH`: the socket is a ROUTER with `ZMQ_ROUTER_MANDATORY`, or a STREAM, and no peer
+///   has the routing id that is the first part of the message.
+/// - `ENOTSUP`: the socket is a PULL or SUB, which only receive.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was sent.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// A PAIR, DEALER, REQ or PUSH waits while no peer has room for the message, or there is no peer.
+/// So does a PUB or XPUB with `ZMQ_XPUB_NODROP` while a peer that the message is for has no room,
+/// and a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM while the peer that is named has none. The
+/// wait ends when there is room, after `ZMQ_SNDTIMEO` with `EAGAIN`, with `ETERM`, with `EINTR`, or
+/// with `ENOTSOCK` when another thread closes the socket. Other types never wait: they drop what
+/// there is no room for. With `ZMQ_DONTWAIT` no type waits. A thread can be cancelled in it by
+/// pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. The parts of messages
+/// that several threads send at the same time may be mixed. A message is used by one thread at a
+/// time; different messages by any.
+///
+/// # Source
+/// zmq_sendmsg(3). RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_sendmsg(
     s_: *mut c_void,
@@ -170,6 +355,54 @@ pub unsafe extern "C-unwind" fn zmq_sendmsg(
 }
 
 /// Sends each buffer as a message, or all as one with ZMQ_SNDMORE.
+///
+/// # Parameters
+/// - `s_`: the socket, from zmq_socket(). Null is refused.
+/// - `iov_`: the buffers, which are copied. Null is refused, as is a buffer that is null and has a
+///   length.
+/// - `count_`: how many there are, at least 1.
+/// - `flags_`: any of `ZMQ_DONTWAIT`, not to wait, and `ZMQ_SNDMORE`, to send the buffers as the
+///   parts of one message.
+///
+/// # Returns
+/// The number of bytes in the last buffer, at most `INT_MAX`; or -1 on failure, when buffers before
+/// the one that failed are sent.
+///
+/// # Errors
+/// - `ENOTSOCK`: `s_` is null, closed, or no socket.
+/// - `EINVAL`: `iov_` is null or `count_` is 0.
+/// - `EFAULT`: a buffer is null and its length is not 0.
+/// - `EAGAIN`: there is no room for the message, or no peer yet, and `flags_` has `ZMQ_DONTWAIT` or
+///   the time of `ZMQ_SNDTIMEO` is over. A call that is not to wait fails so, too, when the peer
+///   has gone after a first part of the message; the parts before are then dropped.
+/// - `EFSM`: the socket is a REQ that still waits for a reply and is not `ZMQ_REQ_RELAXED`, or a
+///   REP without a request to answer.
+/// - `EHOSTUNREACH`: the socket is a ROUTER with `ZMQ_ROUTER_MANDATORY`, or a STREAM, and no peer
+///   has the routing id that is the first part of the message.
+/// - `ENOTSUP`: the socket is a PULL or SUB, which only receive.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`; nothing
+///   was sent.
+/// - `ENOMEM`: there is no memory for the message.
+/// - `EMFILE`, `ENFILE`: another thread waits on this socket, and no descriptor is left for this
+///   one to wait with.
+///
+/// # Blocking
+/// A PAIR, DEALER, REQ or PUSH waits while no peer has room for the message, or there is no peer.
+/// So does a PUB or XPUB with `ZMQ_XPUB_NODROP` while a peer that the message is for has no room,
+/// and a ROUTER with `ZMQ_ROUTER_MANDATORY` or a STREAM while the peer that is named has none. The
+/// wait ends when there is room, after `ZMQ_SNDTIMEO` with `EAGAIN`, with `ETERM`, with `EINTR`, or
+/// with `ENOTSOCK` when another thread closes the socket. Other types never wait: they drop what
+/// there is no room for. With `ZMQ_DONTWAIT` no type waits. A thread can be cancelled in it by
+/// pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket. The parts of messages
+/// that several threads send at the same time may be mixed.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`. RFC 28, 29, 30 and 31 say what each socket type does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_sendiov(
     s_: *mut c_void,

@@ -1,5 +1,8 @@
-//! Every option of sockets, contexts and messages, with values good and bad, and every function with arguments good and bad, in
-//! the library and in upstream's.
+//! Every option of sockets, contexts and messages, with values good and bad, and every function
+//! with arguments good and bad, in the library and in upstream's; and what the library's
+//! documentation says of that.
+
+mod docs;
 
 use std::{path::Path, process::Command, sync::LazyLock, time::Duration};
 
@@ -28,7 +31,8 @@ const REFUSED: [(&str, &str); 4] = [
     ("call device of null", "upstream's waits for nothing"),
 ];
 
-/// What each call returns, what errno is, and what can be read afterwards is the same. See `src/bin/sweep`.
+/// What each call returns, what errno is, and what can be read afterwards is the same. See
+/// `src/bin/sweep`.
 #[test]
 fn options_and_calls_are_upstreams() {
     let theirs = sweep(reference::library());
