@@ -347,7 +347,7 @@ typedef void (zmq_thread_fn)(void*);
 /* The calling thread's errno. */
 ZMQ_EXPORT int zmq_errno(void);
 
-/* What an errno value means, in English for those of ZeroMQ. The text is not to be freed or changed. */
+/* The text of an errno value, in English for those of ZeroMQ; it is not to be freed. */
 ZMQ_EXPORT const char *zmq_strerror(int errnum_);
 
 /* The version of the library, in three numbers. */
@@ -428,12 +428,6 @@ int zmq_msg_init_data(zmq_msg_t *msg_,
                       zmq_free_fn ffn_,
                       void *hint_);
 
-/* Sends a message, and leaves an empty one; returns its size in bytes. */
-ZMQ_EXPORT int zmq_msg_send(zmq_msg_t *msg_, void *s_, int flags_);
-
-/* Receives a message in place of the one there; returns its size in bytes. */
-ZMQ_EXPORT int zmq_msg_recv(zmq_msg_t *msg_, void *s_, int flags_);
-
 /* Frees what a message holds. */
 ZMQ_EXPORT int zmq_msg_close(zmq_msg_t *msg_);
 
@@ -448,6 +442,11 @@ ZMQ_EXPORT void *zmq_msg_data(zmq_msg_t *msg_);
 
 /* The size of a message in bytes. */
 ZMQ_EXPORT size_t zmq_msg_size(const zmq_msg_t *msg_);
+
+#if defined(ZMQ_BUILD_DRAFT_API)
+/* Makes a message of a copy of the given bytes. */
+ZMQ_EXPORT int zmq_msg_init_buffer(zmq_msg_t *msg_, const void *buf_, size_t size_);
+#endif
 
 /* Whether more parts of the same message follow: 1 or 0. */
 ZMQ_EXPORT int zmq_msg_more(const zmq_msg_t *msg_);
@@ -473,9 +472,6 @@ ZMQ_EXPORT int zmq_msg_set_group(zmq_msg_t *msg, const char *group);
 
 /* The group that a message came in. The text lives as long as the message. */
 ZMQ_EXPORT const char *zmq_msg_group(zmq_msg_t *msg);
-
-/* Makes a message of a copy of the given bytes. */
-ZMQ_EXPORT int zmq_msg_init_buffer(zmq_msg_t *msg_, const void *buf_, size_t size_);
 #endif
 
 /* A new socket of a context; free it with zmq_close(). */
@@ -490,6 +486,20 @@ ZMQ_EXPORT int zmq_setsockopt(void *s_, int option_, const void *optval_, size_t
 /* Reads an option of a socket. */
 ZMQ_EXPORT int zmq_getsockopt(void *s_, int option_, void *optval_, size_t *optvallen_);
 
+#if defined(ZMQ_BUILD_DRAFT_API)
+/* Lets a DISH receive the messages of a group. */
+ZMQ_EXPORT int zmq_join(void *s, const char *group);
+
+/* Undoes zmq_join(). */
+ZMQ_EXPORT int zmq_leave(void *s, const char *group);
+
+/* What a ROUTER could do with a peer now: ZMQ_POLLIN, ZMQ_POLLOUT. */
+ZMQ_EXPORT
+int zmq_socket_get_peer_state(void *socket,
+                              const void *routing_id,
+                              size_t routing_id_size);
+#endif
+
 /* Listens at an endpoint. */
 ZMQ_EXPORT int zmq_bind(void *s_, const char *addr_);
 
@@ -502,43 +512,37 @@ ZMQ_EXPORT int zmq_unbind(void *s_, const char *addr_);
 /* Disconnects from an endpoint. */
 ZMQ_EXPORT int zmq_disconnect(void *s_, const char *addr_);
 
+#if defined(ZMQ_BUILD_DRAFT_API)
+/* Connects a PEER and returns the routing id of the other side, or 0. */
+ZMQ_EXPORT uint32_t zmq_connect_peer(void *s_, const char *addr_);
+#endif
+
 /* Sends a copy of some bytes as a message; returns their number. */
 ZMQ_EXPORT int zmq_send(void *s_, const void *buf_, size_t len_, int flags_);
 
 /* Sends bytes that never change or go as a message; returns their number. */
 ZMQ_EXPORT int zmq_send_const(void *s_, const void *buf_, size_t len_, int flags_);
 
-/* Receives a message, as far as it fits; returns its size in bytes. */
-ZMQ_EXPORT int zmq_recv(void *s_, void *buf_, size_t len_, int flags_);
+/* Sends a message, and leaves an empty one; returns its size in bytes. */
+ZMQ_EXPORT int zmq_msg_send(zmq_msg_t *msg_, void *s_, int flags_);
 
 /* Deprecated: zmq_msg_send(). */
 ZMQ_EXPORT int zmq_sendmsg(void *s_, zmq_msg_t *msg_, int flags_);
 
-/* Deprecated: zmq_msg_recv(). */
-ZMQ_EXPORT int zmq_recvmsg(void *s_, zmq_msg_t *msg_, int flags_);
-
 /* Sends each buffer as a message, or all as one with ZMQ_SNDMORE. */
 ZMQ_EXPORT int zmq_sendiov(void *s_, struct iovec *iov_, size_t count_, int flags_);
 
+/* Receives a message, as far as it fits; returns its size in bytes. */
+ZMQ_EXPORT int zmq_recv(void *s_, void *buf_, size_t len_, int flags_);
+
+/* Receives a message in place of the one there; returns its size in bytes. */
+ZMQ_EXPORT int zmq_msg_recv(zmq_msg_t *msg_, void *s_, int flags_);
+
+/* Deprecated: zmq_msg_recv(). */
+ZMQ_EXPORT int zmq_recvmsg(void *s_, zmq_msg_t *msg_, int flags_);
+
 /* Receives the parts of a message, each in a buffer that free() frees. */
 ZMQ_EXPORT int zmq_recviov(void *s_, struct iovec *iov_, size_t *count_, int flags_);
-
-#if defined(ZMQ_BUILD_DRAFT_API)
-/* Lets a DISH receive the messages of a group. */
-ZMQ_EXPORT int zmq_join(void *s, const char *group);
-
-/* Undoes zmq_join(). */
-ZMQ_EXPORT int zmq_leave(void *s, const char *group);
-
-/* Connects a PEER and returns the routing id of the other side, or 0. */
-ZMQ_EXPORT uint32_t zmq_connect_peer(void *s_, const char *addr_);
-
-/* What a ROUTER could do with a peer now: ZMQ_POLLIN, ZMQ_POLLOUT. */
-ZMQ_EXPORT
-int zmq_socket_get_peer_state(void *socket,
-                              const void *routing_id,
-                              size_t routing_id_size);
-#endif
 
 /* Sends the events of a socket to an inproc endpoint; null ends that. */
 ZMQ_EXPORT int zmq_socket_monitor(void *s_, const char *addr_, int events_);
@@ -571,11 +575,8 @@ typedef struct zmq_pollitem_t {
     short revents;
 } zmq_pollitem_t;
 
-/* Waits for events, for some milliseconds at most, or for ever with -1; returns how many items have some. */
-ZMQ_EXPORT
-int zmq_poll(zmq_pollitem_t *items_,
-             int nitems_,
-             long timeout_);
+/* Waits for events of sockets and descriptors; returns how many items have some. */
+ZMQ_EXPORT int zmq_poll(zmq_pollitem_t *items_, int nitems_, long timeout_);
 
 #if defined(ZMQ_BUILD_DRAFT_API)
 /* As zmq_poll(), with another signal mask meanwhile. */
@@ -586,11 +587,8 @@ int zmq_ppoll(zmq_pollitem_t *items_,
               const sigset_t *sigmask_);
 #endif
 
-/* Forwards messages between two sockets, and copies them to a third unless it is null, until the context ends. */
-ZMQ_EXPORT
-int zmq_proxy(void *frontend_,
-              void *backend_,
-              void *capture_);
+/* Forwards messages between two sockets, until the context ends. */
+ZMQ_EXPORT int zmq_proxy(void *frontend_, void *backend_, void *capture_);
 
 /* As zmq_proxy(), with a socket that takes the commands PAUSE, RESUME, TERMINATE and STATISTICS. */
 ZMQ_EXPORT int zmq_proxy_steerable(void *frontend_, void *backend_, void *capture_, void *control_);
@@ -598,13 +596,10 @@ ZMQ_EXPORT int zmq_proxy_steerable(void *frontend_, void *backend_, void *captur
 /* Deprecated: zmq_proxy(). */
 ZMQ_EXPORT int zmq_device(int type_, void *frontend_, void *backend_);
 
-/* Encodes bytes, a multiple of 4, as text; dest_ takes 5 characters for each 4 bytes, and a zero byte. */
-ZMQ_EXPORT
-char *zmq_z85_encode(char *dest_,
-                     const uint8_t *data_,
-                     size_t size_);
+/* Encodes bytes, a multiple of 4, as text in Z85. */
+ZMQ_EXPORT char *zmq_z85_encode(char *dest_, const uint8_t *data_, size_t size_);
 
-/* Decodes text, a multiple of 5 characters, to bytes; dest_ takes 4 bytes for each 5 characters. */
+/* Decodes text in Z85, a multiple of 5 characters, to bytes. */
 ZMQ_EXPORT uint8_t *zmq_z85_decode(uint8_t *dest_, const char *string_);
 
 /* Makes a pair of CURVE keys, each 40 characters of Z85 and a zero byte. */

@@ -14,10 +14,11 @@ use std::{
 
 use crate::{library, process::patience, reference};
 
+mod functions;
 mod part;
 
-use part::Message;
-pub use part::Part;
+pub use functions::Functions;
+pub use part::{Message, Part};
 
 /// Numbers of `zmq.h`.
 #[expect(missing_docs, reason = "zmq.h has them")]
@@ -98,8 +99,10 @@ pub mod consts {
     pub const POLLIN: c_short = 1;
     pub const POLLOUT: c_short = 2;
 
-    pub const ETERM: c_int = 156_384_765;
     pub const EFSM: c_int = 156_384_763;
+    pub const ENOCOMPATPROTO: c_int = 156_384_764;
+    pub const ETERM: c_int = 156_384_765;
+    pub const EMTHREAD: c_int = 156_384_766;
 }
 
 /// What a call has failed with: a value of errno.
@@ -133,78 +136,6 @@ pub struct PollItem {
     pub revents: c_short,
 }
 
-/// `zmq_free_fn`.
-type FreeFn = unsafe extern "C" fn(*mut c_void, *mut c_void);
-
-macro_rules! functions {
-    ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
-        struct Functions {
-            $($name: unsafe extern "C-unwind" fn($($argument),*) -> $result,)*
-        }
-
-        impl Functions {
-            /// # Safety
-            /// The library is loaded, and its functions have these types.
-            unsafe fn find(library: *mut c_void) -> Functions {
-                // SAFETY: promised.
-                unsafe {
-                    Functions {
-                        $($name: std::mem::transmute::<
-                            *mut c_void,
-                            unsafe extern "C-unwind" fn($($argument),*) -> $result,
-                        >(symbol(library, concat!("zmq_", stringify!($name)))),)*
-                    }
-                }
-            }
-        }
-    };
-}
-
-functions! {
-    errno: fn() -> c_int;
-    ctx_new: fn() -> *mut c_void;
-    ctx_set: fn(*mut c_void, c_int, c_int) -> c_int;
-    ctx_get: fn(*mut c_void, c_int) -> c_int;
-    ctx_term: fn(*mut c_void) -> c_int;
-    ctx_shutdown: fn(*mut c_void) -> c_int;
-    socket: fn(*mut c_void, c_int) -> *mut c_void;
-    close: fn(*mut c_void) -> c_int;
-    bind: fn(*mut c_void, *const c_char) -> c_int;
-    connect: fn(*mut c_void, *const c_char) -> c_int;
-    disconnect: fn(*mut c_void, *const c_char) -> c_int;
-    unbind: fn(*mut c_void, *const c_char) -> c_int;
-    setsockopt: fn(*mut c_void, c_int, *const c_void, usize) -> c_int;
-    getsockopt: fn(*mut c_void, c_int, *mut c_void, *mut usize) -> c_int;
-    send: fn(*mut c_void, *const c_void, usize, c_int) -> c_int;
-    recv: fn(*mut c_void, *mut c_void, usize, c_int) -> c_int;
-    msg_init: fn(*mut Message) -> c_int;
-    msg_init_size: fn(*mut Message, usize) -> c_int;
-    msg_copy: fn(*mut Message, *mut Message) -> c_int;
-    msg_get: fn(*const Message, c_int) -> c_int;
-    msg_set: fn(*mut Message, c_int, c_int) -> c_int;
-    msg_gets: fn(*const Message, *const c_char) -> *const c_char;
-    msg_init_data: fn(*mut Message, *mut c_void, usize, FreeFn, *mut c_void) -> c_int;
-    msg_send: fn(*mut Message, *mut c_void, c_int) -> c_int;
-    msg_recv: fn(*mut Message, *mut c_void, c_int) -> c_int;
-    msg_data: fn(*mut Message) -> *mut c_void;
-    msg_size: fn(*const Message) -> usize;
-    msg_more: fn(*const Message) -> c_int;
-    msg_close: fn(*mut Message) -> c_int;
-    poll: fn(*mut PollItem, c_int, c_long) -> c_int;
-    proxy: fn(*mut c_void, *mut c_void, *mut c_void) -> c_int;
-    proxy_steerable: fn(*mut c_void, *mut c_void, *mut c_void, *mut c_void) -> c_int;
-    curve_keypair: fn(*mut c_char, *mut c_char) -> c_int;
-    socket_monitor: fn(*mut c_void, *const c_char, c_int) -> c_int;
-}
-
-fn symbol(library: *mut c_void, name: &str) -> *mut c_void {
-    let text = CString::new(name).expect("a name");
-    // SAFETY: a loaded library, and a string.
-    let found = unsafe { libc::dlsym(library, text.as_ptr()) };
-    assert!(!found.is_null(), "there is no {name}");
-    found
-}
-
 /// A loaded library. Stays loaded.
 pub struct Library(Functions);
 
@@ -233,6 +164,11 @@ impl Library {
             // SAFETY: just loaded; the types are those of zmq.h.
             Box::leak(Box::new(Library(unsafe { Functions::find(handle) })))
         })
+    }
+
+    /// Its functions, for who calls them as C does.
+    pub fn functions(&self) -> &Functions {
+        &self.0
     }
 
     fn errno(&self) -> Errno {
@@ -283,6 +219,11 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
+    /// The handle as C has it.
+    pub fn raw(self) -> *mut c_void {
+        self.raw
+    }
+
     /// A new socket.
     pub fn try_socket(self, kind: c_int) -> Result<Socket> {
         // SAFETY: a handle, and a number.
@@ -352,6 +293,11 @@ unsafe impl Send for Socket {}
 unsafe impl Sync for Socket {}
 
 impl Socket {
+    /// The handle as C has it.
+    pub fn raw(self) -> *mut c_void {
+        self.raw
+    }
+
     fn check(self, result: c_int) -> Result<usize> {
         self.library.check(result)
     }

@@ -13,6 +13,8 @@ use std::{
 use crate::process::{End, Group};
 
 const MARK: &str = "=== ";
+/// What the line begins with that tells which functions have failed with which errno.
+pub const FAILURES: &str = "failures: ";
 /// What the line begins with that tells of a crash.
 const DIED: &str = "died: ";
 

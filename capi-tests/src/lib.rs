@@ -11,7 +11,7 @@
 //! | [`process`] | a program run in a process group of its own, under a time limit |
 //! | [`random`] | random numbers of a seed |
 //! | [`raw`] | a raw peer that waits for what it is told |
-//! | [`reference`] | upstream's libzmq 4.3.5, built from its sources |
+//! | [`mod@reference`] | upstream's libzmq 4.3.5, built from its sources |
 //! | [`upstream`] | upstream's own test programs: which there are, and how they are built and run |
 //! | [`fuzz_corpus`] | the input of upstream's fuzzers |
 //!

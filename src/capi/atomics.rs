@@ -9,12 +9,49 @@ use super::guard::guard;
 use crate::error::{Error, Result};
 
 /// A new counter at 0; free it with zmq_atomic_counter_destroy().
+///
+/// # Parameters
+/// None.
+///
+/// # Returns
+/// The counter. It never fails.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_atomic_counter_new(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_atomic_counter_new() -> *mut c_void {
     guard(|| Ok(Box::into_raw(Box::new(AtomicI32::new(0))).cast()))
 }
 
 /// Sets the counter.
+///
+/// # Parameters
+/// - `counter_`: the counter, from zmq_atomic_counter_new(). Null is refused.
+/// - `value_`: the new value.
+///
+/// # Returns
+/// Nothing; errno tells of failure.
+///
+/// # Errors
+/// - `EFAULT`: `counter_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: each call is one atomic step, until a thread destroys the counter.
+///
+/// # Source
+/// zmq_atomic_counter_set(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_atomic_counter_set(counter_: *mut c_void, value_: c_int) {
     guard(|| {
@@ -25,6 +62,26 @@ pub unsafe extern "C-unwind" fn zmq_atomic_counter_set(counter_: *mut c_void, va
 }
 
 /// Adds 1 and returns the value before.
+///
+/// After `INT_MAX` comes `INT_MIN`.
+///
+/// # Parameters
+/// - `counter_`: the counter, from zmq_atomic_counter_new(). Null is refused.
+///
+/// # Returns
+/// The value before, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `counter_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: each call is one atomic step, until a thread destroys the counter.
+///
+/// # Source
+/// zmq_atomic_counter_inc(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_atomic_counter_inc(counter_: *mut c_void) -> c_int {
     // SAFETY: the caller gives null or a live counter.
@@ -32,6 +89,26 @@ pub unsafe extern "C-unwind" fn zmq_atomic_counter_inc(counter_: *mut c_void) ->
 }
 
 /// Takes 1 off and returns 0 when that makes the counter 0, else 1.
+///
+/// Below 0 it goes on with -1.
+///
+/// # Parameters
+/// - `counter_`: the counter, from zmq_atomic_counter_new(). Null is refused.
+///
+/// # Returns
+/// 0 if the counter is 0 now, 1 if it isn't, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `counter_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: each call is one atomic step, until a thread destroys the counter.
+///
+/// # Source
+/// zmq_atomic_counter_dec(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_atomic_counter_dec(counter_: *mut c_void) -> c_int {
     guard(|| {
@@ -42,6 +119,24 @@ pub unsafe extern "C-unwind" fn zmq_atomic_counter_dec(counter_: *mut c_void) ->
 }
 
 /// The value of the counter.
+///
+/// # Parameters
+/// - `counter_`: the counter, from zmq_atomic_counter_new(). Null is refused.
+///
+/// # Returns
+/// The value, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `counter_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: each call is one atomic step, until a thread destroys the counter.
+///
+/// # Source
+/// zmq_atomic_counter_value(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_atomic_counter_value(counter_: *mut c_void) -> c_int {
     // SAFETY: the caller gives null or a live counter.
@@ -49,6 +144,24 @@ pub unsafe extern "C-unwind" fn zmq_atomic_counter_value(counter_: *mut c_void) 
 }
 
 /// Frees the counter and sets the handle to null.
+///
+/// # Parameters
+/// - `counter_p_`: where the counter's handle is. Null is refused; a handle that is null is let be.
+///
+/// # Returns
+/// Nothing; errno tells of failure.
+///
+/// # Errors
+/// - `EFAULT`: `counter_p_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe, as long as no other thread uses the counter.
+///
+/// # Source
+/// zmq_atomic_counter_destroy(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_atomic_counter_destroy(counter_p_: *mut *mut c_void) {
     guard(|| {

@@ -140,3 +140,19 @@ fn second<T: Failure, C: Asleep>(
 ) -> T {
     blocking(move || begin(failed), go_on)
 }
+
+/// A call for several parts that has to sleep for one of them.
+pub struct Several<C> {
+    /// The part.
+    pub part: usize,
+    /// How many there are.
+    pub count: usize,
+    /// What it sleeps for.
+    pub call: Box<C>,
+}
+
+impl<C: Asleep> Asleep for Several<C> {
+    fn sleep(&mut self) {
+        self.call.sleep();
+    }
+}

@@ -18,12 +18,59 @@ use crate::{
 };
 
 /// A new context; end it with zmq_ctx_term().
+///
+/// Its I/O threads are started with its first socket.
+///
+/// # Parameters
+/// None.
+///
+/// # Returns
+/// The context. It never fails.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_ctx_new(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_new() -> *mut c_void {
     guard(|| Ok(handle::of(Slot::put(Context::create()))))
 }
 
 /// Ends a context, once its sockets are closed and what they had to send is sent or given up.
+///
+/// From the call on, whatever is done with its sockets fails with `ETERM`, calls that wait
+/// included, but for zmq_close(). The handle is invalid when the call has succeeded.
+///
+/// In a forked child it returns at once if the context is one that the parent made.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is null, terminated, or no context.
+/// - `EINTR`: a signal handler has run while the call waited. The context is shut down, and the
+///   call can be made again.
+///
+/// # Blocking
+/// It waits until all sockets of the context are closed, by other threads, and what they had to
+/// send is sent or the time of their `ZMQ_LINGER` is over. `EINTR` ends this, too. There is no
+/// time-out. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: any number of threads may wait for the end of one context.
+///
+/// # Source
+/// zmq_ctx_term(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_term(context_: *mut c_void) -> c_int {
     blocking(
@@ -87,6 +134,27 @@ impl Asleep for Ending {
 }
 
 /// Makes what blocks in a context fail with ETERM.
+///
+/// The context and its sockets are still there, to be closed and terminated. Doing it again makes
+/// no difference.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is null, terminated, or no context.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_ctx_shutdown(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_shutdown(context_: *mut c_void) -> c_int {
     guard(|| {
@@ -97,6 +165,34 @@ pub unsafe extern "C-unwind" fn zmq_ctx_shutdown(context_: *mut c_void) -> c_int
 }
 
 /// Sets an option of a context.
+///
+/// Options about threads count if they are set before the first socket is made, and options about
+/// sockets for those that are made afterwards.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+/// - `option_`: one of `ZMQ_IO_THREADS`, `ZMQ_MAX_SOCKETS`, `ZMQ_MAX_MSGSZ`, `ZMQ_BLOCKY`,
+///   `ZMQ_IPV6`, `ZMQ_ZERO_COPY_RECV`, `ZMQ_THREAD_SCHED_POLICY`, `ZMQ_THREAD_PRIORITY`,
+///   `ZMQ_THREAD_AFFINITY_CPU_ADD`, `ZMQ_THREAD_AFFINITY_CPU_REMOVE` and `ZMQ_THREAD_NAME_PREFIX`.
+/// - `optval_`: the value: not negative, and for `ZMQ_MAX_SOCKETS` not 0. For
+///   `ZMQ_THREAD_NAME_PREFIX` any number.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is null, terminated, or no context.
+/// - `EINVAL`: there is no such option, it can only be read, the value is none that it can have, or
+///   a processor is to be removed that was not added.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_ctx_set(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_set(
     context_: *mut c_void,
@@ -112,6 +208,30 @@ pub unsafe extern "C-unwind" fn zmq_ctx_set(
 }
 
 /// The value of an option of a context.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+/// - `option_`: one of `ZMQ_IO_THREADS`, `ZMQ_MAX_SOCKETS`, `ZMQ_SOCKET_LIMIT`, `ZMQ_MAX_MSGSZ`,
+///   `ZMQ_MSG_T_SIZE`, `ZMQ_BLOCKY`, `ZMQ_IPV6`, `ZMQ_ZERO_COPY_RECV`, `ZMQ_THREAD_SCHED_POLICY`
+///   and `ZMQ_THREAD_NAME_PREFIX`.
+///
+/// # Returns
+/// The value, or -1 on failure. -1 is also the value of `ZMQ_THREAD_SCHED_POLICY` while it isn't
+/// set, which leaves errno alone.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is null, terminated, or no context.
+/// - `EINVAL`: there is no such option, or it can only be set. `ZMQ_THREAD_PRIORITY` has the number
+///   of `ZMQ_SOCKET_LIMIT`, and reads as that.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_ctx_get(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_get(context_: *mut c_void, option_: c_int) -> c_int {
     guard(|| {
@@ -121,6 +241,25 @@ pub unsafe extern "C-unwind" fn zmq_ctx_get(context_: *mut c_void, option_: c_in
 }
 
 /// Deprecated: zmq_ctx_new() with a number of I/O threads.
+///
+/// # Parameters
+/// - `io_threads_`: the value of `ZMQ_IO_THREADS`, not negative. With 0, the context has inproc
+///   alone.
+///
+/// # Returns
+/// The context, or null on failure.
+///
+/// # Errors
+/// - `EINVAL`: `io_threads_` is negative.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_init(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_init(io_threads_: c_int) -> *mut c_void {
     guard(|| {
@@ -134,6 +273,27 @@ pub unsafe extern "C-unwind" fn zmq_init(io_threads_: c_int) -> *mut c_void {
 }
 
 /// Deprecated: zmq_ctx_term().
+///
+/// It is the same in all.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is null, terminated, or no context.
+/// - `EINTR`: a signal handler has run while the call waited. The call can be made again.
+///
+/// # Blocking
+/// It waits as zmq_ctx_term() does. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: any number of threads may wait for the end of one context.
+///
+/// # Source
+/// zmq_term(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_term(context_: *mut c_void) -> c_int {
     // SAFETY: the caller promises the same.
@@ -141,6 +301,27 @@ pub unsafe extern "C-unwind" fn zmq_term(context_: *mut c_void) -> c_int {
 }
 
 /// Deprecated: zmq_ctx_term().
+///
+/// It is the same in all.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is null, terminated, or no context.
+/// - `EINTR`: a signal handler has run while the call waited. The call can be made again.
+///
+/// # Blocking
+/// It waits as zmq_ctx_term() does. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: any number of threads may wait for the end of one context.
+///
+/// # Source
+/// zmq_ctx_destroy(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_destroy(context_: *mut c_void) -> c_int {
     // SAFETY: the caller promises the same.
@@ -148,6 +329,31 @@ pub unsafe extern "C-unwind" fn zmq_ctx_destroy(context_: *mut c_void) -> c_int 
 }
 
 /// Sets an option of a context to a value of any type.
+///
+/// A part of the draft API.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+/// - `option_`: as for zmq_ctx_set().
+/// - `optval_`: the value: an int, or for `ZMQ_THREAD_NAME_PREFIX` up to 16 bytes of text. Null is
+///   refused unless the length is 0, which no option takes.
+/// - `optvallen_`: its length in bytes.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is no context, or `optval_` is null with a length.
+/// - `EINVAL`: as for zmq_ctx_set(), or the length is none for the option.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_ctx_set_ext(3).
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_set_ext(
@@ -170,6 +376,31 @@ pub unsafe extern "C-unwind" fn zmq_ctx_set_ext(
 }
 
 /// Reads an option of a context of any type.
+///
+/// A part of the draft API.
+///
+/// # Parameters
+/// - `context_`: the context, from zmq_ctx_new(). Null is refused.
+/// - `option_`: as for zmq_ctx_get().
+/// - `optval_`: where the value goes. Null is refused unless the length is 0.
+/// - `optvallen_`: the length of that in bytes: of an int, or for `ZMQ_THREAD_NAME_PREFIX` as much
+///   as the text takes. It stays as it is. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `context_` is no context, `optvallen_` is null, or `optval_` is null with a length.
+/// - `EINVAL`: as for zmq_ctx_get(), or the length is none for the option.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_ctx_get_ext(3).
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ctx_get_ext(

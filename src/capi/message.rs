@@ -1,15 +1,11 @@
 //! Messages: zmq_msg_init(3) and its siblings.
 
-use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
+use std::ffi::{c_int, c_uchar, c_void};
 
+use super::guard::{guard, guard_passage, guard_pure};
 #[cfg(feature = "draft")]
 use super::handle;
-use super::{
-    guard::{guard, guard_passage, guard_pure},
-    socket::{receive_in_full_swing, receive_part, send_in_full_swing, send_part},
-};
 use crate::{
-    consts::{ZMQ_MORE, ZMQ_SHARED, ZMQ_SRCFD},
     error::{Error, Result},
     message::Message,
 };
@@ -27,7 +23,7 @@ pub struct zmq_msg_t {
 ///
 /// # Safety
 /// The pointer is null or valid.
-unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
+pub(super) unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
     // SAFETY: as promised; the sizes and alignments are the same, and any bytes will do.
     unsafe { message.cast::<Message>().as_mut() }.ok_or(Error::EFAULT)
 }
@@ -36,7 +32,7 @@ unsafe fn place<'a>(message: *mut zmq_msg_t) -> Result<&'a mut Message> {
 ///
 /// # Safety
 /// The pointer is null or valid.
-unsafe fn valid<'a>(message: *const zmq_msg_t) -> Result<&'a mut Message> {
+pub(super) unsafe fn valid<'a>(message: *const zmq_msg_t) -> Result<&'a mut Message> {
     // SAFETY: as promised.
     let message = unsafe { place(message.cast_mut()) }?;
     if message.is_valid() {
@@ -65,6 +61,25 @@ pub(super) fn returned(size: usize) -> c_int {
 pub type zmq_free_fn = Option<unsafe extern "C-unwind" fn(data_: *mut c_void, hint_: *mut c_void)>;
 
 /// Makes an empty message.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_init(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
     guard_pure(|| {
@@ -75,6 +90,27 @@ pub unsafe extern "C-unwind" fn zmq_msg_init(msg_: *mut zmq_msg_t) -> c_int {
 }
 
 /// Makes a message of some bytes, not yet filled in.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+/// - `size_`: how many bytes, from 0 on.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null.
+/// - `ENOMEM`: there is no memory for so many bytes.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_init_size(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: usize) -> c_int {
     guard_pure(|| {
@@ -85,6 +121,35 @@ pub unsafe extern "C-unwind" fn zmq_msg_init_size(msg_: *mut zmq_msg_t, size_: u
 }
 
 /// Makes a message of the given data, which ffn_ frees once it is no longer used.
+///
+/// The data are not copied. They stay the caller's if the call fails, and `ffn_` is not called.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+/// - `data_`: the data. Null is allowed if there are none.
+/// - `size_`: how many bytes they are.
+/// - `ffn_`: a function that any thread calls once, with `data_` and `hint_`, when neither the
+///   message nor a copy of it is in use any more. Null is allowed: then nothing is called, and the
+///   data have to stay for ever.
+/// - `hint_`: anything, or null.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null.
+/// - `ENOMEM`: there is no memory to keep account of the data.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any. `ffn_` may be called by an
+/// I/O thread, at any time.
+///
+/// # Source
+/// zmq_msg_init_data(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init_data(
     msg_: *mut zmq_msg_t,
@@ -103,62 +168,27 @@ pub unsafe extern "C-unwind" fn zmq_msg_init_data(
     })
 }
 
-/// Sends a message, and leaves an empty one; returns its size in bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_send(
-    msg_: *mut zmq_msg_t,
-    s_: *mut c_void,
-    flags_: c_int,
-) -> c_int {
-    // SAFETY: the caller's contract.
-    let message = unsafe { place(msg_) };
-    let sent = message
-        .ok()
-        .and_then(|mut message| send_in_full_swing(s_, &mut message, flags_));
-    match sent {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { send(msg_, s_, flags_) },
-    }
-}
-
-/// As zmq_msg_send(), whatever it takes.
-#[inline(never)]
-unsafe fn send(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
-    // SAFETY: the caller's contract.
-    unsafe {
-        let size = valid(msg_).map_or(0, |message| message.size());
-        send_part(s_, size, flags_, move || valid(msg_))
-    }
-}
-
-/// Receives a message in place of the one there; returns its size in bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_recv(
-    msg_: *mut zmq_msg_t,
-    s_: *mut c_void,
-    flags_: c_int,
-) -> c_int {
-    // SAFETY: the caller's contract.
-    let message = unsafe { place(msg_) };
-    let received = message
-        .ok()
-        .and_then(|mut message| receive_in_full_swing(s_, &mut message));
-    match received {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { receive(msg_, s_, flags_) },
-    }
-}
-
-/// As zmq_msg_recv(), whatever it takes.
-#[inline(never)]
-unsafe fn receive(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
-    // SAFETY: the caller's contract.
-    unsafe { receive_part(s_, flags_, move || valid(msg_)) }
-}
-
 /// Frees what a message holds.
+///
+/// A message that was sent is empty, and need not be closed.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused. It is no message afterwards.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_close(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_close(msg_: *mut zmq_msg_t) -> c_int {
     // SAFETY: the caller's contract.
@@ -176,6 +206,25 @@ fn close_outside(message: &mut Message) -> c_int {
 }
 
 /// Moves a message in place of another, and leaves an empty one.
+///
+/// # Parameters
+/// - `dest_`: the message that is replaced, and freed. It has to be initialised. Null is refused.
+/// - `src_`: the message that is moved. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure, when nothing is done.
+///
+/// # Errors
+/// - `EFAULT`: `dest_` or `src_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_move(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
     guard_passage(|| {
@@ -190,6 +239,28 @@ pub unsafe extern "C-unwind" fn zmq_msg_move(dest_: *mut zmq_msg_t, src_: *mut z
 }
 
 /// Copies a message in place of another; they may share their data.
+///
+/// Neither is to be written to while they share them.
+///
+/// # Parameters
+/// - `dest_`: the message that is replaced, and freed. It has to be initialised. Null is refused.
+/// - `src_`: the message that is copied. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure, when nothing is done.
+///
+/// # Errors
+/// - `EFAULT`: `dest_` or `src_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any. Copies count as different
+/// messages.
+///
+/// # Source
+/// zmq_msg_copy(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut zmq_msg_t) -> c_int {
     guard_passage(|| {
@@ -203,6 +274,25 @@ pub unsafe extern "C-unwind" fn zmq_msg_copy(dest_: *mut zmq_msg_t, src_: *mut z
 }
 
 /// Where the data of a message is.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+///
+/// # Returns
+/// A pointer to the first of zmq_msg_size() bytes, valid until the message is sent, received into,
+/// moved, replaced or closed; or null on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_data(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_void {
     guard_pure(|| {
@@ -217,6 +307,24 @@ pub unsafe extern "C-unwind" fn zmq_msg_data(msg_: *mut zmq_msg_t) -> *mut c_voi
 }
 
 /// The size of a message in bytes.
+///
+/// # Parameters
+/// - `msg_`: the message, which was initialised. Null is refused.
+///
+/// # Returns
+/// The number of bytes, or 0 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, closed, or no message.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_size(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
     guard_pure(|| {
@@ -225,98 +333,31 @@ pub unsafe extern "C-unwind" fn zmq_msg_size(msg_: *const zmq_msg_t) -> usize {
     })
 }
 
-/// Whether more parts of the same message follow: 1 or 0.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_more(msg_: *const zmq_msg_t) -> c_int {
-    guard_pure(|| {
-        // SAFETY: the caller's contract.
-        Ok(unsafe { valid(msg_) }?.more().into())
-    })
-}
-
-/// A property of a message.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_get(msg_: *const zmq_msg_t, property_: c_int) -> c_int {
-    guard_pure(|| {
-        // SAFETY: the caller's contract.
-        let message = unsafe { valid(msg_) }?;
-        match property_ {
-            ZMQ_MORE => Ok(message.more().into()),
-            ZMQ_SHARED => Ok(message.is_shared().into()),
-            ZMQ_SRCFD => message
-                .metadata()
-                .and_then(|metadata| metadata.fd())
-                .ok_or(Error::EINVAL),
-            _ => Err(Error::EINVAL),
-        }
-    })
-}
-
-/// Sets a property of a message; there are none that can be.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_set(
-    msg_: *mut zmq_msg_t,
-    property_: c_int,
-    optval_: c_int,
-) -> c_int {
-    guard_pure(|| {
-        let _ = (msg_, property_, optval_);
-        Err(Error::EINVAL)
-    })
-}
-
-/// A property of a message, by name. The text lives as long as the message.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_gets(
-    msg_: *const zmq_msg_t,
-    property_: *const c_char,
-) -> *const c_char {
-    guard_pure(|| {
-        if property_.is_null() {
-            return Err(Error::EINVAL);
-        }
-        // SAFETY: the caller's contract.
-        let (message, name) = unsafe { (valid(msg_)?, CStr::from_ptr(property_)) };
-        let value = message.metadata().and_then(|metadata| metadata.get(name));
-        value.map(CStr::as_ptr).ok_or(Error::EINVAL)
-    })
-}
-
-/// Names the peer that a message for SERVER or PEER goes to.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_set_routing_id(
-    msg: *mut zmq_msg_t,
-    routing_id: u32,
-) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
-}
-
-/// The peer that a message came from, or 0.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_routing_id(msg: *mut zmq_msg_t) -> u32 {
-    guard(|| Err(Error::ENOTSUP))
-}
-
-/// Names the group that a message of RADIO goes to.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_set_group(
-    msg: *mut zmq_msg_t,
-    group: *const c_char,
-) -> c_int {
-    guard(|| Err(Error::ENOTSUP))
-}
-
-/// The group that a message came in. The text lives as long as the message.
-#[cfg(feature = "draft")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn zmq_msg_group(msg: *mut zmq_msg_t) -> *const c_char {
-    guard(|| Err(Error::ENOTSUP))
-}
-
 /// Makes a message of a copy of the given bytes.
+///
+/// A part of the draft API.
+///
+/// # Parameters
+/// - `msg_`: where the message is to be. What was there is forgotten without being freed. Null is
+///   refused.
+/// - `buf_`: the bytes, which are copied. Null is allowed if there are none.
+/// - `size_`: how many they are.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `msg_` is null, or `buf_` is null and `size_` is not 0.
+/// - `ENOMEM`: there is no memory for the copy.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// A message is used by one thread at a time; different messages by any.
+///
+/// # Source
+/// zmq_msg_init_buffer(3).
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_msg_init_buffer(

@@ -29,7 +29,39 @@ pub struct zmq_pollitem_t {
     pub revents: c_short,
 }
 
-/// Waits for events, for some milliseconds at most, or for ever with -1; returns how many items have some.
+/// Waits for events of sockets and descriptors; returns how many items have some.
+///
+/// # Parameters
+/// - `items_`: what to wait for, and where `revents` tells what has come. Null is allowed if there
+///   are none.
+/// - `nitems_`: how many items there are, from 0 on.
+/// - `timeout_`: milliseconds; 0 not to wait, -1 to wait for ever.
+///
+/// # Returns
+/// How many items have events, 0 if the time is over, or -1 on failure, when no `revents` is
+/// changed.
+///
+/// # Errors
+/// - `EINVAL`: `nitems_` is negative, or there are more descriptors than `RLIMIT_NOFILE` allows.
+/// - `EFAULT`: `items_` is null and `nitems_` is not 0.
+/// - `ENOTSOCK`: an item's socket is closed or none.
+/// - `ETERM`: the context was shut down or is being terminated, before the call or while it waits.
+/// - `EINTR`: a signal handler has run while the call waited, with or without `SA_RESTART`.
+/// - `ENOMEM`: there is no memory for so many items.
+/// - `EMFILE`, `ENFILE`: another thread waits on one of the sockets, and no descriptor is left for
+///   this one to wait with.
+///
+/// # Blocking
+/// It waits until an item has an event that it asks for, the time is over, or it fails with
+/// `ETERM`, with `EINTR`, or with `ENOTSOCK` when another thread closes a socket. With a time of 0
+/// it never waits. A thread can be cancelled in it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: threads that use the same socket take turns, and one that waits leaves the socket to the
+/// others. libzmq itself allows only one thread at a time to use a socket.
+///
+/// # Source
+/// zmq_poll(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poll(
     items_: *mut zmq_pollitem_t,
@@ -89,6 +121,17 @@ unsafe fn report(places: *mut zmq_pollitem_t, items: &[Item]) -> c_int {
 }
 
 /// As zmq_poll(), with another signal mask meanwhile.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_ppoll(3).
 #[cfg(feature = "draft")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_ppoll(

@@ -20,24 +20,68 @@ pub struct zmq_poller_event_t {
 }
 
 /// A poller without sockets; free it with zmq_poller_destroy().
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// Null, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_new() -> *mut c_void {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Frees the poller and sets the handle to null.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_destroy(poller_p: *mut *mut c_void) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// How many sockets and descriptors there are.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_size(poller: *mut c_void) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Adds a socket.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_add(
     poller: *mut c_void,
@@ -49,6 +93,17 @@ pub unsafe extern "C-unwind" fn zmq_poller_add(
 }
 
 /// Changes the events waited for at a socket.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_modify(
     poller: *mut c_void,
@@ -59,6 +114,17 @@ pub unsafe extern "C-unwind" fn zmq_poller_modify(
 }
 
 /// Removes a socket.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_remove(
     poller: *mut c_void,
@@ -68,6 +134,17 @@ pub unsafe extern "C-unwind" fn zmq_poller_remove(
 }
 
 /// Waits for one event, for some milliseconds at most, or for ever with -1.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_wait(
     poller: *mut c_void,
@@ -78,6 +155,17 @@ pub unsafe extern "C-unwind" fn zmq_poller_wait(
 }
 
 /// Waits for events, as zmq_poller_wait(), and returns how many there are.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_wait_all(
     poller: *mut c_void,
@@ -89,12 +177,34 @@ pub unsafe extern "C-unwind" fn zmq_poller_wait_all(
 }
 
 /// A descriptor that tells of events of thread-safe sockets.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_fd(poller: *mut c_void, fd: *mut zmq_fd_t) -> c_int {
     guard(|| Err(Error::ENOTSUP))
 }
 
 /// Adds a descriptor.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_add_fd(
     poller: *mut c_void,
@@ -106,6 +216,17 @@ pub unsafe extern "C-unwind" fn zmq_poller_add_fd(
 }
 
 /// Changes the events waited for at a descriptor.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_modify_fd(
     poller: *mut c_void,
@@ -116,6 +237,17 @@ pub unsafe extern "C-unwind" fn zmq_poller_modify_fd(
 }
 
 /// Removes a descriptor.
+///
+/// This function of the draft API is not implemented yet, and ignores its arguments.
+///
+/// # Returns
+/// -1, always.
+///
+/// # Errors
+/// - `ENOTSUP`: always.
+///
+/// # Source
+/// zmq_poller(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_poller_remove_fd(poller: *mut c_void, fd: zmq_fd_t) -> c_int {
     guard(|| Err(Error::ENOTSUP))

@@ -14,7 +14,30 @@ use crate::{
     zmtp::curve::SecretKey,
 };
 
-/// Encodes bytes, a multiple of 4, as text; dest_ takes 5 characters for each 4 bytes, and a zero byte.
+/// Encodes bytes, a multiple of 4, as text in Z85.
+///
+/// # Parameters
+/// - `dest_`: where the text goes: 5 characters for each 4 bytes, and a zero byte. It may be the
+///   memory of the data. Null is refused.
+/// - `data_`: the bytes. Null is allowed if there are none.
+/// - `size_`: how many bytes, a multiple of 4.
+///
+/// # Returns
+/// `dest_`, or null on failure.
+///
+/// # Errors
+/// - `EINVAL`: `size_` is no multiple of 4.
+/// - `EFAULT`: `dest_` is null, or `data_` is null and `size_` is not 0.
+/// - `ENOMEM`: there is no memory for the text.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_z85_encode(3). RFC 32.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_z85_encode(
     dest_: *mut c_char,
@@ -44,7 +67,31 @@ pub unsafe extern "C-unwind" fn zmq_z85_encode(
     })
 }
 
-/// Decodes text, a multiple of 5 characters, to bytes; dest_ takes 4 bytes for each 5 characters.
+/// Decodes text in Z85, a multiple of 5 characters, to bytes.
+///
+/// # Parameters
+/// - `dest_`: where the bytes go: 4 for each 5 characters. It may be the memory of the text. Null
+///   is refused.
+/// - `string_`: the text, which ends in a zero byte: a multiple of 5 characters, and at least 5.
+///   Null is refused.
+///
+/// # Returns
+/// `dest_`, or null on failure.
+///
+/// # Errors
+/// - `EINVAL`: the text is empty, its length is no multiple of 5, a character is none of Z85, or
+///   five are more than 4 bytes hold.
+/// - `EFAULT`: `dest_` or `string_` is null.
+/// - `ENOMEM`: there is no memory for the bytes.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_z85_decode(3). RFC 32.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_z85_decode(dest_: *mut u8, string_: *const c_char) -> *mut u8 {
     guard(|| {
@@ -63,6 +110,28 @@ pub unsafe extern "C-unwind" fn zmq_z85_decode(dest_: *mut u8, string_: *const c
 }
 
 /// Makes a pair of CURVE keys, each 40 characters of Z85 and a zero byte.
+///
+/// # Parameters
+/// - `z85_public_key_`: where the public key goes, with room for 41 characters. Null is refused.
+/// - `z85_secret_key_`: where the secret key goes, with room for 41 characters. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: one of the two is null.
+/// - `ENOMEM`: there is no memory for the text.
+///
+/// Other errors of getrandom(2) are passed on as they are.
+///
+/// # Blocking
+/// It waits while the system has no random numbers yet, which can be just after it was started.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_curve_keypair(3), zmq_curve(7). RFC 26 and 32.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_curve_keypair(
     z85_public_key_: *mut c_char,
@@ -83,6 +152,27 @@ pub unsafe extern "C-unwind" fn zmq_curve_keypair(
 }
 
 /// Derives the public key of a secret one, both 40 characters of Z85 and a zero byte.
+///
+/// # Parameters
+/// - `z85_public_key_`: where the public key goes, with room for 41 characters. Null is refused.
+/// - `z85_secret_key_`: the secret key: 40 characters of Z85 and a zero byte. Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: one of the two is null.
+/// - `EINVAL`: the secret key is not 40 characters of Z85.
+/// - `ENOMEM`: there is no memory for the text.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_curve_public(3), zmq_curve(7). RFC 26 and 32.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_curve_public(
     z85_public_key_: *mut c_char,

@@ -30,12 +30,52 @@ unsafe impl Send for Handler {}
 static TIMERS: Registry<Timers<Handler>> = Registry::new();
 
 /// A set without timers; free it with zmq_timers_destroy().
+///
+/// It starts no thread: the program asks by zmq_timers_timeout() how long to wait, and has the
+/// handlers called by zmq_timers_execute().
+///
+/// # Parameters
+/// None.
+///
+/// # Returns
+/// The timers. It never fails.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_new() -> *mut c_void {
     guard(|| Ok(TIMERS.insert(Timers::new())))
 }
 
 /// Frees the timers and sets the handle to null.
+///
+/// # Parameters
+/// - `timers_p`: where the handle of the timers is. Null is refused, as is a handle that is null.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `timers_p` is null, or what it points to is null, destroyed, or no timers.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -> c_int {
     guard(|| {
@@ -48,6 +88,29 @@ pub unsafe extern "C-unwind" fn zmq_timers_destroy(timers_p: *mut *mut c_void) -
 }
 
 /// Adds a timer that is due after each interval, in milliseconds, and returns its id.
+///
+/// # Parameters
+/// - `timers`: the timers, from zmq_timers_new(). Null is refused.
+/// - `interval`: milliseconds; with 0 the timer is always due.
+/// - `handler`: what is called with the id and `arg` when the timer is due. Null is refused.
+/// - `arg`: anything, or null.
+///
+/// # Returns
+/// The id, from 1 on, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `timers` is null, destroyed, or no timers, or `handler` is null.
+/// - `ENOMEM`: `INT_MAX` timers were added before.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_add(
     timers: *mut c_void,
@@ -67,12 +130,56 @@ pub unsafe extern "C-unwind" fn zmq_timers_add(
 }
 
 /// Cancels a timer.
+///
+/// # Parameters
+/// - `timers`: the timers, from zmq_timers_new(). Null is refused.
+/// - `timer_id`: the id, from zmq_timers_add().
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `timers` is null, destroyed, or no timers.
+/// - `EINVAL`: there is no such timer, or it was cancelled before.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_cancel(timers: *mut c_void, timer_id: c_int) -> c_int {
     guard(|| TIMERS.get(timers)?.cancel(timer_id).map(|()| 0))
 }
 
 /// Gives a timer another interval, in milliseconds, which starts now.
+///
+/// # Parameters
+/// - `timers`: the timers, from zmq_timers_new(). Null is refused.
+/// - `timer_id`: the id, from zmq_timers_add().
+/// - `interval`: milliseconds.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `timers` is null, destroyed, or no timers.
+/// - `EINVAL`: there is no such timer. A timer that was cancelled may be found until it would have
+///   been due.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_set_interval(
     timers: *mut c_void,
@@ -86,18 +193,80 @@ pub unsafe extern "C-unwind" fn zmq_timers_set_interval(
 }
 
 /// Starts a timer's interval anew.
+///
+/// # Parameters
+/// - `timers`: the timers, from zmq_timers_new(). Null is refused.
+/// - `timer_id`: the id, from zmq_timers_add().
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `timers` is null, destroyed, or no timers.
+/// - `EINVAL`: there is no such timer. A timer that was cancelled may be found until it would have
+///   been due.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_reset(timers: *mut c_void, timer_id: c_int) -> c_int {
     guard(|| TIMERS.get(timers)?.reset(timer_id).map(|()| 0))
 }
 
 /// The milliseconds until a timer is due, or -1 when there are no timers, which leaves errno alone.
+///
+/// # Parameters
+/// - `timers`: the timers, from zmq_timers_new(). Null is refused.
+///
+/// # Returns
+/// Milliseconds, 0 if a timer is due now, or -1 if there is none or the call fails.
+///
+/// # Errors
+/// - `EFAULT`: `timers` is null, destroyed, or no timers.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_timeout(timers: *mut c_void) -> c_long {
     guard(|| Ok(TIMERS.get(timers)?.timeout().unwrap_or(-1)))
 }
 
 /// Calls the handlers of the timers that are due.
+///
+/// Each is called once at most, and is due again an interval after that.
+///
+/// # Parameters
+/// - `timers`: the timers, from zmq_timers_new(). Null is refused.
+///
+/// # Returns
+/// 0, or -1 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `timers` is null, destroyed, or no timers.
+///
+/// # Blocking
+/// It lasts as long as the handlers do, which may end the thread.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time, a handler too. libzmq itself allows only one thread at
+/// a time to use timers. The handlers run in the calling thread.
+///
+/// # Source
+/// zmq_timers(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_timers_execute(timers: *mut c_void) -> c_int {
     blocking(

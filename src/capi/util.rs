@@ -25,12 +25,51 @@ const CAPABILITIES: &[&CStr] = &[
 ];
 
 /// The calling thread's errno.
+///
+/// It is errno itself, for programs that may be linked with another C library than this one.
+///
+/// # Parameters
+/// None.
+///
+/// # Returns
+/// The errno of the last call of this thread that has failed. A call that succeeds leaves it alone.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: each thread has its own.
+///
+/// # Source
+/// zmq_errno(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_errno() -> c_int {
     guard::errno().0
 }
 
-/// What an errno value means, in English for those of ZeroMQ. The text is not to be freed or changed.
+/// The text of an errno value, in English for those of ZeroMQ; it is not to be freed.
+///
+/// # Parameters
+/// - `errnum_`: any number.
+///
+/// # Returns
+/// A text that ends in a zero byte, never null. For the errors of ZeroMQ, and for `EHOSTUNREACH`,
+/// it is constant; else it is that of strerror(3), and good until this thread calls again.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_strerror(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_strerror(errnum_: c_int) -> *const c_char {
     guard(|| {
@@ -48,6 +87,26 @@ pub unsafe extern "C-unwind" fn zmq_strerror(errnum_: c_int) -> *const c_char {
 }
 
 /// The version of the library, in three numbers.
+///
+/// # Parameters
+/// - `major_`: where the first number goes, or null.
+/// - `minor_`: where the second number goes, or null.
+/// - `patch_`: where the third number goes, or null.
+///
+/// # Returns
+/// Nothing; the numbers are 4, 3 and 5.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_version(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_version(
     major_: *mut c_int,
@@ -67,6 +126,25 @@ pub unsafe extern "C-unwind" fn zmq_version(
 }
 
 /// Whether the library has a transport or mechanism: 1 or 0.
+///
+/// # Parameters
+/// - `capability_`: a name that ends in a zero byte, in lower case, such as `ipc` or `curve`. Null
+///   is allowed, and names nothing.
+///
+/// # Returns
+/// 1 for `ipc` and `curve`, and for `draft` where the draft API is built in; 0 for all else.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// zmq_has(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_has(capability_: *const c_char) -> c_int {
     if capability_.is_null() {
@@ -78,12 +156,48 @@ pub unsafe extern "C-unwind" fn zmq_has(capability_: *const c_char) -> c_int {
 }
 
 /// Starts a stopwatch; zmq_stopwatch_stop() frees it.
+///
+/// # Parameters
+/// None.
+///
+/// # Returns
+/// The stopwatch. It never fails.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// No manual page; libzmq's `zmq_utils.h`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_stopwatch_start() -> *mut c_void {
     guard(|| Ok(Box::into_raw(Box::new(Instant::now())).cast()))
 }
 
 /// The microseconds since the start. The stopwatch runs on.
+///
+/// # Parameters
+/// - `watch_`: the stopwatch, from zmq_stopwatch_start(). Null is refused.
+///
+/// # Returns
+/// Microseconds, or 0 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `watch_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe, as long as no other thread stops the stopwatch.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_stopwatch_intermediate(watch_: *mut c_void) -> c_ulong {
     guard(|| {
@@ -94,6 +208,24 @@ pub unsafe extern "C-unwind" fn zmq_stopwatch_intermediate(watch_: *mut c_void) 
 }
 
 /// The microseconds since the start. The stopwatch is freed.
+///
+/// # Parameters
+/// - `watch_`: the stopwatch, from zmq_stopwatch_start(). Null is refused. It is gone afterwards.
+///
+/// # Returns
+/// Microseconds, or 0 on failure.
+///
+/// # Errors
+/// - `EFAULT`: `watch_` is null.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe, as long as no other thread uses the stopwatch.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_stopwatch_stop(watch_: *mut c_void) -> c_ulong {
     guard(|| {
@@ -111,6 +243,26 @@ fn micros(start: &Instant) -> c_ulong {
 }
 
 /// Sleeps for some seconds, or until a signal comes.
+///
+/// # Parameters
+/// - `seconds_`: how many seconds. A negative number is taken as an unsigned one, and so is very
+///   long.
+///
+/// # Returns
+/// Nothing.
+///
+/// # Errors
+/// None.
+///
+/// # Blocking
+/// It waits until the time is over, or until a signal handler has run. A thread can be cancelled in
+/// it by pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`. sleep(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_sleep(seconds_: c_int) {
     // SAFETY: takes any number; nothing here is to be dropped if the thread is cancelled.
@@ -127,6 +279,26 @@ struct Start {
 }
 
 /// Starts a thread with all signals blocked; zmq_threadclose() frees the handle.
+///
+/// # Parameters
+/// - `func_`: the function that the thread runs. Null is refused.
+/// - `arg_`: what the function is called with. Anything, or null.
+///
+/// # Returns
+/// A handle of the thread, or null on failure.
+///
+/// # Errors
+/// - `EFAULT`: `func_` is null.
+/// - `EAGAIN`: the system has no room for another thread.
+///
+/// # Blocking
+/// It never blocks.
+///
+/// # Thread safety
+/// Safe: any thread may call it at any time.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`. pthread_create(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_threadstart(
     func_: zmq_thread_fn,
@@ -144,6 +316,27 @@ pub unsafe extern "C-unwind" fn zmq_threadstart(
 }
 
 /// Waits for the thread's end and frees the handle.
+///
+/// # Parameters
+/// - `thread_`: the handle, from zmq_threadstart(). Null is refused. It is gone afterwards, unless
+///   this thread is cancelled meanwhile.
+///
+/// # Returns
+/// Nothing; errno tells of failure.
+///
+/// # Errors
+/// - `EFAULT`: `thread_` is null.
+/// - `EDEADLK`: `thread_` is the calling thread itself, or a thread that waits for the calling one.
+///
+/// # Blocking
+/// It waits until the thread has ended. Nothing else ends this. A thread can be cancelled in it by
+/// pthread_cancel(3).
+///
+/// # Thread safety
+/// Safe, if each handle is closed once.
+///
+/// # Source
+/// No manual page; libzmq's `zmq.h`. pthread_join(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_threadclose(thread_: *mut c_void) {
     // SAFETY: null, or a handle of zmq_threadstart() that was not closed. It stays one if this thread is cancelled meanwhile.

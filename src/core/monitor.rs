@@ -48,12 +48,15 @@ impl Monitor {
     }
 
     /// Begins to tell of these events at an inproc endpoint, in place of an earlier one.
-    /// EPROTONOSUPPORT if it is another's transport, EADDRINUSE, EINVAL.
+    /// EPROTONOSUPPORT if it is another's transport, ETERM if the context is terminating, EADDRINUSE, EINVAL.
     pub fn start(&self, context: &Arc<Context>, endpoint: &[u8], events: c_int) -> Result<()> {
         if !matches!(Endpoint::parse(endpoint)?, Endpoint::Inproc(_)) {
             return Err(Error::EPROTONOSUPPORT);
         }
         self.stop();
+        if context.is_terminating() {
+            return Err(Error::ETERM);
+        }
         let mut socket = context.inner_socket(SocketType::Pair)?;
         // It must not hold up the context's end.
         socket.set_option(

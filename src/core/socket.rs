@@ -415,7 +415,7 @@ impl Socket {
         }
     }
 
-    /// A part whose size [counts](super::lead::counts) has been sent; `more` parts of its message are to come. Whether the
+    /// A part whose size counts (`lead::counts`) has been sent; `more` parts of its message are to come. Whether the
     /// caller, who may wait, is to let the connections catch up.
     #[inline(never)]
     pub fn is_ahead(&mut self, more: bool, size: usize) -> bool {

@@ -266,7 +266,7 @@ impl End {
         !self.far_closed && (self.writing || self.ends.tx.known_room() > 0)
     }
 
-    /// Sends a message of one part, if that is done as fast as it can be. It is [short](super::SHORT_MAX).
+    /// Sends a message of one part, if that is done as fast as it can be. It is [short](crate::frame::SHORT_MAX).
     #[inline(always)]
     pub fn send_short(&mut self, body: &[u8]) -> bool {
         if self.far_closed || self.ends.tx.known_room() == 0 {

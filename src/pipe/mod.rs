@@ -1,12 +1,12 @@
 //! Pipes: what carries messages between a socket and a connection, or two sockets of a process.
 //!
-//! A pipe is two queues of wire bytes ([`queue`]), one each way, each with a high-water mark that
+//! A pipe is two queues of wire bytes (`queue`), one each way, each with a high-water mark that
 //! counts messages and with credit that the reader returns in batches of half the mark. One end
 //! is a socket's ([`End`]), the other a connection's ([`Tx`] and [`Rx`] by themselves) or another
 //! socket's. Who owns what: an end belongs to whoever holds its socket's or connection's lock;
-//! the two directions share no state but their gauges ([`gauge`]), which say what wakes whom.
+//! the two directions share no state but their gauges (`gauge`), which say what wakes whom.
 //!
-//! What has to be handed on rather than copied is in a typed queue beside the bytes ([`aside`]): there is no pointer among
+//! What has to be handed on rather than copied is in a typed queue beside the bytes (`aside`): there is no pointer among
 //! bytes that a peer may have written, and none of their bits means anything to us but what it does on the wire.
 //!
 //! This module knows nothing of socket types and of the protocol but the layout of its frames

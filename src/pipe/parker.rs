@@ -75,7 +75,7 @@ impl Parker {
         self.state.store(AWAKE, Ordering::SeqCst);
     }
 
-    /// The thread is going to [`sleep`] until the signal is set, and whatever else it waits for. False if it isn't to,
+    /// The thread is going to sleep until the signal is set, and whatever else it waits for. False if it isn't to,
     /// because it was unparked meanwhile.
     #[must_use]
     pub fn park(&self) -> bool {

@@ -104,7 +104,7 @@ impl Tx {
         }
     }
 
-    /// Whether it is of [`Depth::Last`].
+    /// Whether it is of [`Depth::Last`](super::Depth::Last).
     pub fn conflates(&self) -> bool {
         self.conflates
     }
@@ -146,7 +146,7 @@ impl Tx {
         self.written
     }
 
-    /// How many messages were written so far, and how many of these the reader [has told](Rx::tell_progress) to be done with.
+    /// How many messages were written so far, and how many of these the reader [has told](super::Rx::tell_progress) to be done with.
     pub fn progress(&self) -> (u64, u64) {
         (self.written, self.flow.passed.load(Ordering::Relaxed))
     }

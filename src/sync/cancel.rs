@@ -2,7 +2,7 @@
 //!
 //! A thread that is cancelled unwinds, without a panic, from the system call that it is in, or from the next one that is a
 //! cancellation point. It must not do so while it has a lock, or inside of `catch_unwind`, which ends the process for it.
-//! So it may only in [`test`], where it sleeps, and in functions of the program's, by which it may also end itself
+//! So it may only in [`test()`], where it sleeps, and in functions of the program's, by which it may also end itself
 //! (pthread_exit(3)): all with nothing held. Everywhere else a system call that is a cancellation point is [`shielded`].
 
 use std::{

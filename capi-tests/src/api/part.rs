@@ -12,7 +12,7 @@ use super::{Library, Result, Socket};
 
 /// `zmq_msg_t`.
 #[repr(C, align(8))]
-pub(super) struct Message([u8; 64]);
+pub struct Message(pub [u8; 64]);
 
 /// A part of a message.
 pub struct Part {
@@ -72,7 +72,7 @@ impl Part {
         let hint = Box::into_raw(lent).cast();
         // SAFETY: the body stays where it is until it is given back.
         let result =
-            unsafe { (library.0.msg_init_data)(&mut *message, data, size, give_back, hint) };
+            unsafe { (library.0.msg_init_data)(&mut *message, data, size, Some(give_back), hint) };
         library.check(result).expect("memory");
         Part { library, message }
     }

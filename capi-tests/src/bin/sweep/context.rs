@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use capi_tests::api::{Context, Library, consts::*};
 
-use super::{Case, said};
+use super::{Case, noted, said};
 
 /// What is tried as an option.
 fn options() -> impl Iterator<Item = c_int> {
@@ -33,7 +33,7 @@ const VALUES: [c_int; 17] = [
 
 fn get_all(context: Context) -> Vec<(c_int, String)> {
     options()
-        .map(|option| (option, said(context.get(option))))
+        .map(|option| (option, said("zmq_ctx_get", context.get(option))))
         .collect()
 }
 
@@ -47,13 +47,13 @@ pub fn cases() -> Vec<Case> {
                 let mut values = get_all(context);
                 say!("{values:?}");
                 for value in VALUES {
-                    let result = said(context.set(option, value));
+                    let result = said("zmq_ctx_set", context.set(option, value));
                     let new = get_all(context);
                     let changes: Vec<_> = new.iter().filter(|v| !values.contains(v)).collect();
                     say!("{value}: {result} {changes:?}");
                     values = new;
                 }
-                say!("term: {}", said(context.term()));
+                say!("term: {}", said("zmq_ctx_term", context.term()));
             }),
         ));
         for value in VALUES {
@@ -73,15 +73,15 @@ pub fn cases() -> Vec<Case> {
 /// A context that is used after an option of it was set, and then set again.
 fn used(library: &'static Library, option: c_int, value: c_int) {
     let context = library.context();
-    say!("set: {}", said(context.set(option, value)));
+    say!("set: {}", said("zmq_ctx_set", context.set(option, value)));
     let mut sockets = Vec::new();
     for kind in PAIR..=STREAM {
-        match context.try_socket(kind) {
+        match noted("zmq_socket", context.try_socket(kind)) {
             Ok(socket) => {
                 say!(
-                    "socket {kind}: {:?} {:?}",
-                    socket.get(LINGER),
-                    socket.get(IPV6)
+                    "socket {kind}: {} {}",
+                    said("zmq_getsockopt", socket.get(LINGER)),
+                    said("zmq_getsockopt", socket.get(IPV6))
                 );
                 sockets.push(socket);
             }
@@ -89,24 +89,32 @@ fn used(library: &'static Library, option: c_int, value: c_int) {
         }
     }
     if let Some(socket) = sockets.first() {
-        say!("bind: {:?}", socket.bind("tcp://127.0.0.1:*"));
-        say!("inproc: {:?}", socket.bind("inproc://a"));
-        say!("connect: {:?}", socket.connect("tcp://127.0.0.1:1"));
+        let [any, inproc] =
+            ["tcp://127.0.0.1:*", "inproc://a"].map(|to| said("zmq_bind", socket.bind(to)));
+        say!("bind: {any} {inproc}");
+        let connected = socket.connect("tcp://127.0.0.1:1");
+        say!("connect: {}", said("zmq_connect", connected));
         socket.set(LINGER, 0).expect("an option");
     }
-    say!("set again: {}", said(context.set(option, value)));
+    say!(
+        "set again: {}",
+        said("zmq_ctx_set", context.set(option, value))
+    );
     say!("{:?}", get_all(context));
-    say!("shutdown: {}", said(context.shutdown()));
-    say!("set: {}", said(context.set(option, value)));
+    say!("shutdown: {}", said("zmq_ctx_shutdown", context.shutdown()));
+    say!("set: {}", said("zmq_ctx_set", context.set(option, value)));
     say!("{:?}", get_all(context));
-    say!("socket: {:?}", context.try_socket(PAIR).map(|_| ()));
+    say!(
+        "socket: {}",
+        said("zmq_socket", context.try_socket(PAIR).map(|_| ()))
+    );
     for socket in sockets {
         say!(
-            "in shutdown: {:?} {:?}",
-            socket.set(LINGER, 0),
-            socket.get(LINGER)
+            "in shutdown: {} {}",
+            said("zmq_setsockopt", socket.set(LINGER, 0)),
+            said("zmq_getsockopt", socket.get(LINGER))
         );
-        say!("close: {}", said(socket.close()));
+        say!("close: {}", said("zmq_close", socket.close()));
     }
-    say!("term: {}", said(context.term()));
+    say!("term: {}", said("zmq_ctx_term", context.term()));
 }

@@ -44,7 +44,7 @@ fn show(what: &str, part: &Part) {
         let value = match part.get(number) {
             // A number that the system picks.
             Ok(_) if number == SRCFD => "some".into(),
-            result => said(result),
+            result => said("zmq_msg_get", result),
         };
         say!("  {number}: {value}");
     }
@@ -53,7 +53,7 @@ fn show(what: &str, part: &Part) {
             Ok(_) if name == "__fd" => say!("  __fd: some"),
             // The number of the process is in it.
             Ok(value) if value.starts_with("localhost:") => say!("  {name}: localhost"),
-            result => say!("  {name}: {result:?}"),
+            result => say!("  {name}: {}", said("zmq_msg_gets", result)),
         }
     }
 }
@@ -67,7 +67,7 @@ pub fn cases() -> Vec<Case> {
                 Box::new(move |library| {
                     let context = library.context();
                     received(context, library, transport, size);
-                    say!("term: {}", said(context.term()));
+                    say!("term: {}", said("zmq_ctx_term", context.term()));
                 }),
             ));
         }
@@ -81,18 +81,21 @@ fn alone(library: &'static Library) {
     show("empty", &part);
     for number in NUMBERS {
         for value in [0, 1, -1] {
-            say!("set {number} {value}: {}", said(part.set(number, value)));
+            say!(
+                "set {number} {value}: {}",
+                said("zmq_msg_set", part.set(number, value))
+            );
         }
     }
     for size in [0, 1, 33, 100, 10_000] {
         let mut part = Part::of(library, &vec![b'x'; size]);
         show(&format!("{size} bytes"), &part);
         let mut copy = Part::new(library);
-        say!("copy: {}", said(copy.copy(&mut part)));
+        say!("copy: {}", said("zmq_msg_copy", copy.copy(&mut part)));
         show("copied", &part);
         show("copy", &copy);
         let mut second = Part::new(library);
-        say!("copy: {}", said(second.copy(&mut copy)));
+        say!("copy: {}", said("zmq_msg_copy", second.copy(&mut copy)));
         drop(part);
         show("copy", &copy);
         drop(second);
@@ -131,10 +134,10 @@ fn received(context: Context, library: &'static Library, transport: &str, size: 
         }
         let mut first = Part::of(library, &vec![b'x'; size]);
         let mut second = Part::new(library);
-        say!("copy: {}", said(second.copy(&mut first)));
-        say!("send: {}", said(first.send(from, SNDMORE)));
+        say!("copy: {}", said("zmq_msg_copy", second.copy(&mut first)));
+        say!("send: {}", said("zmq_msg_send", first.send(from, SNDMORE)));
         show("sent", &first);
-        say!("send: {}", said(second.send(from, 0)));
+        say!("send: {}", said("zmq_msg_send", second.send(from, 0)));
         loop {
             let part = receive(library, to);
             show(&format!("type {receiver}"), &part);
@@ -144,18 +147,18 @@ fn received(context: Context, library: &'static Library, transport: &str, size: 
         }
         if receiver == REP {
             let mut reply = Part::of(library, b"reply");
-            say!("reply: {}", said(reply.send(to, 0)));
+            say!("reply: {}", said("zmq_msg_send", reply.send(to, 0)));
             show("reply", &receive(library, from));
         }
         for socket in [to, from] {
-            say!("close: {}", said(socket.close()));
+            say!("close: {}", said("zmq_close", socket.close()));
         }
     }
 }
 
 fn receive(library: &'static Library, socket: Socket) -> Part {
     let mut part = Part::new(library);
-    say!("recv: {}", said(part.recv(socket, 0)));
+    say!("recv: {}", said("zmq_msg_recv", part.recv(socket, 0)));
     say!("bytes: {}", hex(part.bytes()));
     part
 }

@@ -7,7 +7,7 @@ use capi_tests::{
     random::Random,
 };
 
-use super::{Case, hex, said};
+use super::{Case, hex, noted, said};
 
 /// The numbers of the stable socket types.
 const TYPES: std::ops::RangeInclusive<c_int> = 0..=11;
@@ -192,7 +192,10 @@ impl Reading {
     /// With a buffer of this length.
     fn new(socket: Socket, option: c_int, length: usize) -> Reading {
         let mut buffer = [0xaa; 300];
-        let result = socket.get_bytes(option, &mut buffer[..length]);
+        let result = noted(
+            "zmq_getsockopt",
+            socket.get_bytes(option, &mut buffer[..length]),
+        );
         if option == FD && result.is_ok() {
             // A number that the system picks.
             buffer[..4].fill(b'#');
@@ -212,7 +215,7 @@ impl Reading {
 
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let result = said(self.result);
+        let result = said("zmq_getsockopt", self.result);
         write!(f, "{result} {}", hex(&self.buffer[..self.length]))
     }
 }
@@ -250,7 +253,10 @@ pub fn cases() -> Vec<Case> {
     for kind in NO_TYPES {
         cases.push(case(format!("type {kind}"), move |library| {
             let context = library.context();
-            say!("{:?}", context.try_socket(kind).map(|_| ()));
+            say!(
+                "{}",
+                said("zmq_socket", context.try_socket(kind).map(|_| ()))
+            );
             context.term().expect("an end");
         }));
     }
@@ -315,8 +321,9 @@ pub fn cases() -> Vec<Case> {
 
 /// Says what has come of setting an option. EINVAL that changes nothing is what is said nothing about.
 fn show(what: &str, result: Result<usize>, changes: &str) {
+    let said = said("zmq_setsockopt", result);
     if result != Err(Errno(libc::EINVAL)) || !changes.is_empty() {
-        say!("{what}: {}{changes}", said(result));
+        say!("{what}: {said}{changes}");
     }
 }
 
@@ -369,7 +376,7 @@ fn on(kind: c_int, name: String, run: impl Fn(Socket) + 'static) -> Case {
         context.set(IO_THREADS, 0).expect("an option");
         let socket = context.try_socket(kind).expect("a socket");
         run(socket);
-        say!("close: {}", said(socket.close()));
-        say!("term: {}", said(context.term()));
+        say!("close: {}", said("zmq_close", socket.close()));
+        say!("term: {}", said("zmq_ctx_term", context.term()));
     })
 }
