@@ -5,13 +5,21 @@
 //! only if there are none: so it has either seen an event or is unparked for it.
 //!
 //! A socket's signal is made with it. As a rule it is what the thread wakes by that waits on the socket, or what `ZMQ_FD`
-//! stands for. If there are both, the thread gets another one, or where there is no descriptor for that, they share it.
+//! stands for. If there are both, each has its own, as whoever unparks a thread may come to its signal late, when the
+//! thread has gone on; where there is no descriptor for that, they share it.
 
+#[cfg(loom)]
+use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+#[cfg(not(loom))]
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -52,6 +60,8 @@ struct State {
     signalled: bool,
     /// For the thread that waits next.
     parker: Option<Arc<Parker>>,
+    /// The signal is, or was, what a thread wakes by.
+    is_parkers: bool,
     /// A thread waits that wakes by the signal.
     is_waited_for: bool,
     closed: bool,
@@ -80,7 +90,8 @@ impl State {
         if self.signal.is_some() && self.process != generation() {
             self.signal = Some(Arc::new(Signal::new()?));
             self.process = generation();
-            (self.is_fd, self.signalled, self.is_waited_for) = (false, false, false);
+            (self.is_fd, self.signalled) = (false, false);
+            (self.is_parkers, self.is_waited_for) = (false, false);
             self.parker = None;
         }
         Ok(())
@@ -93,7 +104,7 @@ pub struct Inbox {
     state: Mutex<State>,
     pending: AtomicBool,
     looks: AtomicU64,
-    /// A waiting thread and `ZMQ_FD` have shared the signal. So it may be set for nothing.
+    /// Threads that wait and `ZMQ_FD` have shared the signal. So it may be set for nothing.
     is_shared: AtomicBool,
 }
 
@@ -221,7 +232,7 @@ impl Inbox {
         };
         let parker = Arc::new(Parker::new(signal));
         if state.is_signal_of(&parker) {
-            state.is_waited_for = true;
+            (state.is_parkers, state.is_waited_for) = (true, true);
             self.note_shared(&state);
         }
         Ok(parker)
@@ -243,20 +254,30 @@ impl Inbox {
     }
 
     fn note_shared(&self, state: &State) {
-        if state.is_fd && state.is_waited_for {
+        if state.is_fd && state.is_parkers {
             self.is_shared.store(true, Ordering::Relaxed);
         }
     }
 
     /// The descriptor that is readable while there are events, or it was nudged (`ZMQ_FD`).
     pub fn fd(&self) -> Result<std::os::fd::RawFd> {
+        self.fd_of(Signal::new)
+    }
+
+    fn fd_of(&self, make: impl Fn() -> Result<Signal>) -> Result<std::os::fd::RawFd> {
         let mut state = self.state();
         state.renew_in_child()?;
         if state.signal.is_none() {
-            state.signal = Some(Arc::new(Signal::new()?));
+            state.signal = Some(Arc::new(make()?));
             state.process = generation();
         }
         if !state.is_fd {
+            if state.is_parkers
+                && let Ok(signal) = make()
+            {
+                state.signal = Some(Arc::new(signal));
+                (state.is_parkers, state.is_waited_for) = (false, false);
+            }
             state.is_fd = true;
             self.note_shared(&state);
             // The next thread that waits gets one with another signal.
@@ -357,6 +378,7 @@ impl Far for Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn is_readable(fd: std::os::fd::RawFd) -> bool {
         let mut fds = [libc::pollfd {
@@ -365,6 +387,21 @@ mod tests {
             revents: 0,
         }];
         super::super::poll(&mut fds, Some(std::time::Instant::now())) == Ok(1)
+    }
+
+    /// Who has begun to unpark a thread may come to the signal only when the thread has gone on, and has asked for the
+    /// descriptor.
+    #[test]
+    fn who_unparks_late_does_not_disturb_the_descriptor() {
+        let inbox = Inbox::with_signal().unwrap();
+        let parker = inbox.parker().unwrap();
+        let signal = parker.signal().clone();
+        inbox.return_parker(parker, false);
+        let fd = inbox.fd().unwrap();
+        signal.set();
+        assert!(!is_readable(fd));
+        inbox.nudge();
+        assert!(is_readable(fd));
     }
 
     /// One thread after the other waits by the signal that was made with the socket, and no descriptor is opened for it.
@@ -404,7 +441,7 @@ mod tests {
     fn a_shared_signal_tells_of_events() {
         let inbox = Inbox::with_signal().unwrap();
         let parker = inbox.parker().unwrap();
-        let fd = inbox.fd().unwrap();
+        let fd = inbox.fd_of(|| Err(Error::EMFILE)).unwrap();
         assert_eq!(parker.signal().fd(), fd);
         inbox.nudge();
         inbox.return_parker(parker.clone(), true);
@@ -416,5 +453,38 @@ mod tests {
         assert!(is_readable(fd));
         inbox.look();
         assert!(!is_readable(fd));
+    }
+}
+
+/// All interleavings, by loom, in `make test`.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::thread;
+
+    use super::*;
+
+    /// A thread has slept, goes on for whatever reason, and asks for the descriptor, while somebody unparks it for an event,
+    /// and may come to its signal only then. In the end the descriptor is readable if there is an event, and only then.
+    #[test]
+    fn the_descriptor_is_not_left_readable() {
+        loom::model(|| {
+            let inbox = Arc::new(Inbox::with_signal().unwrap());
+            let parker = inbox.parker().unwrap();
+            assert!(inbox.register(&parker));
+            let pushes = {
+                let inbox = inbox.clone();
+                thread::spawn(move || inbox.push(Event::Terminate))
+            };
+            let woken = parker.park() && parker.signal().is_set();
+            parker.reset();
+            inbox.unregister(&parker);
+            inbox.return_parker(parker, woken);
+            inbox.take(&mut Vec::new());
+            inbox.fd().unwrap();
+            pushes.join().unwrap();
+            inbox.look();
+            let signal = inbox.state().signal.clone().unwrap();
+            assert_eq!(signal.is_set(), inbox.is_pending());
+        });
     }
 }

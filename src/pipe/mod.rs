@@ -26,6 +26,7 @@ mod queue;
 mod record;
 mod rx;
 mod segment;
+mod signal;
 mod staging;
 mod tx;
 
@@ -36,10 +37,11 @@ pub use self::{
     gather::{Batch, Gathered},
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
-    parker::{Parker, Signal, hold_wakes, poll, release_wakes, timespec},
+    parker::{Parker, hold_wakes, poll, release_wakes, timespec},
     queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN, channel},
     record::{Kind, Peer, Record},
     rx::{PROGRESS_MIN, Rx},
+    signal::Signal,
     tx::{SEGMENT_MAX, Tx},
 };
 

@@ -8,17 +8,18 @@
 //! A parker is the socket's that a thread waits for ([`Inbox::parker`](super::Inbox::parker)), and is made with it: a thread
 //! needs nothing of its own to wait, nor a descriptor that may not be there.
 
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, Ordering};
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::{
     cell::RefCell,
     ffi::c_int,
-    os::fd::RawFd,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use super::Signal;
 use crate::error::{Error, Result};
 
 const AWAKE: u32 = 0;
@@ -150,49 +151,6 @@ pub fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<usize
     match unsafe { ppoll(fds.as_mut_ptr(), fds.len() as _, timeout, std::ptr::null()) } {
         -1 => Err(Error::last()),
         ready => Ok(ready as usize),
-    }
-}
-
-/// An event file descriptor: readable from when it is set until it is cleared.
-///
-/// What is done with it may be done with a lock held, and by whoever has it last in any call. So it isn't done by the C
-/// library's read(2), write(2) and close(2), where a thread may be cancelled.
-pub struct Signal(RawFd);
-
-impl Signal {
-    /// A signal that isn't set. EMFILE or ENFILE if there is no file descriptor for it.
-    pub fn new() -> Result<Signal> {
-        // SAFETY: a plain system call.
-        match unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) } {
-            -1 => Err(Error::last()),
-            fd => Ok(Signal(fd)),
-        }
-    }
-
-    /// The descriptor, for poll(2).
-    pub fn fd(&self) -> RawFd {
-        self.0
-    }
-
-    /// Makes it readable.
-    pub fn set(&self) {
-        let one = 1u64;
-        // SAFETY: eight bytes are there to be read. It fails only if it is set already, 2^64 times.
-        unsafe { libc::syscall(libc::SYS_write, self.fd(), &raw const one, 8usize) };
-    }
-
-    /// Makes it not readable.
-    pub fn clear(&self) {
-        let mut count = 0u64;
-        // SAFETY: there is room for eight bytes. It fails if it isn't set, which is as good.
-        unsafe { libc::syscall(libc::SYS_read, self.fd(), &raw mut count, 8usize) };
-    }
-}
-
-impl Drop for Signal {
-    fn drop(&mut self) {
-        // SAFETY: it was opened for this alone, and nobody has it any more.
-        unsafe { libc::syscall(libc::SYS_close, self.0) };
     }
 }
 
