@@ -130,6 +130,15 @@ impl LoadBalancer {
         Err(Error::EAGAIN)
     }
 
+    /// Takes back the parts of a message that was begun.
+    pub fn roll_back(&mut self, pipes: &mut Pipes) {
+        if std::mem::take(&mut self.more)
+            && let Some(end) = self.ring.get(self.current).and_then(|id| pipes.get_mut(id))
+        {
+            end.rollback();
+        }
+    }
+
     fn deactivate_current(&mut self) {
         self.active -= 1;
         self.ring.swap(self.current, self.active);

@@ -36,17 +36,15 @@ impl Req {
         }
     }
 
-    /// Sends what precedes a request.
+    /// Sends what precedes a request: all of it, or nothing.
     fn begin_request(&mut self, pipes: &mut Pipes) -> Result<()> {
+        let outbound = &mut self.dealer.outbound;
         let mut send = |body: &[u8]| {
-            let sent = self
-                .dealer
-                .outbound
-                .send(pipes, true, &mut Source::Bytes(body));
-            sent.map_err(|error| {
-                if error == BROKEN {
-                    Error::EAGAIN
-                } else {
+            let sent = outbound.send(pipes, true, &mut Source::Bytes(body));
+            sent.map_err(|error| match error {
+                BROKEN => Error::EAGAIN,
+                error => {
+                    outbound.roll_back(pipes);
                     error
                 }
             })
