@@ -11,7 +11,7 @@
 # make demo       runs the programs in c-examples
 # make soak       holds conversations of all kinds for ten minutes; SOAK_SECONDS is how long
 # make conversations  holds CONVERSATIONS (100000) of a raw peer with the library and with upstream's, from SEED on, and compares
-# make inject     has system calls fail while sockets talk, in RUNS (1000) runs from SEED on
+# make inject     has system calls and allocations fail while sockets talk, in RUNS (1000) runs from SEED on
 # make bench      compares its speed with upstream's; BENCH_ROUNDS=25 takes longer than 5, and is steadier
 # make install    installs under PREFIX; also LIBDIR, INCLUDEDIR and DESTDIR
 # make clean      removes what was built

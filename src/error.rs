@@ -1,6 +1,6 @@
 //! The one error type: an errno, of the system or of ZeroMQ.
 
-use std::{ffi::c_int, fmt, io};
+use std::{collections::TryReserveError, ffi::c_int, fmt, io};
 
 use crate::consts;
 
@@ -93,6 +93,12 @@ impl Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         Error(error.raw_os_error().unwrap_or(libc::EIO))
+    }
+}
+
+impl From<TryReserveError> for Error {
+    fn from(_: TryReserveError) -> Error {
+        Error::ENOMEM
     }
 }
 

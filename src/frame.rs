@@ -223,18 +223,20 @@ pub fn put_aside(to: &mut [u8]) {
     to[..ASIDE_LEN].copy_from_slice(&ASIDE);
 }
 
-/// Appends a whole frame.
-pub fn write(flags: Flags, body: &[u8], out: &mut Vec<u8>) {
-    write_parts(flags, &[body], out);
+/// Appends a whole frame. ENOMEM, and nothing done.
+pub fn write(flags: Flags, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    write_parts(flags, &[body], out)
 }
 
-/// Appends a frame whose body is `parts` one after the other.
-pub fn write_parts(flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) {
+/// Appends a frame whose body is `parts` one after the other. ENOMEM, and nothing done.
+pub fn write_parts(flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
     let body_len = parts.iter().map(|part| part.len()).sum();
+    out.try_reserve(frame_len(body_len)?)?;
     out.extend_from_slice(Head::new(flags, body_len).as_slice());
     for part in parts {
         out.extend_from_slice(part);
     }
+    Ok(())
 }
 
 /// Makes the first octet of a peer's frame what it is in a pipe: reserved bits say nothing, and a command is no part of
@@ -373,7 +375,7 @@ mod tests {
             (Flags::NONE, 300),
             (Flags::MORE, 1),
         ] {
-            write(flags, &vec![7; body_len], &mut frames);
+            write(flags, &vec![7; body_len], &mut frames).unwrap();
         }
         let (whole, octets) = (5 + 2 + 309, 5 + 2 + 309 + 3);
         let all = Walk {

@@ -83,7 +83,7 @@ pub fn decode_group(text: &[u8; 5]) -> Result<[u8; 4]> {
 fn reserve(chunks: usize, len: usize) -> Result<Vec<u8>> {
     let mut room = Vec::new();
     let len = chunks.checked_mul(len).ok_or(Error::ENOMEM)?;
-    room.try_reserve_exact(len).map_err(|_| Error::ENOMEM)?;
+    room.try_reserve_exact(len)?;
     Ok(room)
 }
 

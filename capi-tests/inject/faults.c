@@ -296,8 +296,8 @@ long syscall (long number, ...)
     return real (number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* Below this, Rust knows nothing but to end the process. */
-enum { LARGE = 32 * 1024 };
+/* What is smaller than this doesn't fail: for the standard library's collections that is the end of the process. */
+enum { LARGE = 1024 };
 
 extern void *__libc_malloc (size_t);
 extern void *__libc_calloc (size_t, size_t);

@@ -19,7 +19,7 @@ enum {
     F_WATCH = 64,   /* epoll_ctl's additions */
     F_WAIT = 128,   /* EINTR of epoll_wait, epoll_pwait2, poll and ppoll */
     F_EVENT = 256,  /* the making of eventfds */
-    F_MALLOC = 512, /* large allocations */
+    F_MALLOC = 512, /* allocations of a kilobyte and more */
     F_ALL = 1023,
 };
 

@@ -32,9 +32,10 @@ enum {
     MOST_FAULTS = 20000, /* a call that fails is not tried more often than this in the time FAULTY */
     MESSAGES = 1 << 20,
     LONGEST = 70000,
+    TOPICS = 100,     /* that are subscribed to */
 };
 
-static int pattern, transport;
+static int pattern, transport, encrypts;
 static unsigned long long seed;
 static unsigned mask, rate;
 static void *context, *sender, *receiver;
@@ -74,8 +75,8 @@ static void verdict (int code, const char *format, ...)
     faults_exempt (1);
     va_list list;
     va_start (list, format);
-    printf ("seed %llu, %s over %s, faults of %s (%#x), one in %u, %ld of them: ", seed, patterns[pattern],
-            transports[transport], faults_name (mask), mask, rate, faults_count () + faults_shortened ());
+    printf ("seed %llu, %s over %s%s, faults of %s (%#x), one in %u, %ld of them: ", seed, patterns[pattern],
+            transports[transport], encrypts ? " with CURVE" : "", faults_name (mask), mask, rate, faults_count () + faults_shortened ());
     vprintf (format, list);
     printf ("\n");
     va_end (list);
@@ -254,6 +255,34 @@ static void configure (void *socket, int heartbeats)
     }
 }
 
+/* The messages are encrypted, unless they stay in this process. */
+static void encrypt (void *server, void *client)
+{
+    char public[41], secret[41];
+    if (zmq_curve_keypair (public, secret) < 0)
+        verdict (2, "no keys");
+    option (server, ZMQ_CURVE_SERVER, 1);
+    zmq_setsockopt (server, ZMQ_CURVE_SECRETKEY, secret, 40);
+    zmq_setsockopt (client, ZMQ_CURVE_SERVERKEY, public, 40);
+    zmq_setsockopt (client, ZMQ_CURVE_PUBLICKEY, public, 40);
+    zmq_setsockopt (client, ZMQ_CURVE_SECRETKEY, secret, 40);
+}
+
+/* To everything, and to some topics that nothing begins with. */
+static void subscribe (void *socket)
+{
+    static char topic[3000];
+    memset (topic, 0xff, sizeof topic);
+    for (unsigned i = 0; i <= TOPICS; i++) {
+        size_t size = i < TOPICS ? 9 + mix (i + seed) % (sizeof topic - 9) : 0;
+        memcpy (topic + 8, &i, 1);
+        while (zmq_setsockopt (socket, ZMQ_SUBSCRIBE, topic, size) < 0) {
+            check (-1, "ZMQ_SUBSCRIBE");
+            pause_us (100);
+        }
+    }
+}
+
 static void meet (void *binder, void *connecter)
 {
     char endpoint[256];
@@ -293,7 +322,7 @@ int main (int argc, char **argv)
     pattern = (int) (r % 4);
     transport = (int) (r / 4 % 5);
     transport = transport < 3 ? transport : transport - 3;
-    static const unsigned masks[] = {F_SEND, F_SHORT, F_RECV, F_AGAIN, F_ACCEPT, F_CONNECT, F_WATCH, F_WAIT, F_EVENT, F_SHORT | F_AGAIN, F_SEND | F_RECV, F_ALL & ~F_MALLOC & ~F_AGAIN, F_ALL & ~F_MALLOC};
+    static const unsigned masks[] = {F_SEND, F_SHORT, F_RECV, F_AGAIN, F_ACCEPT, F_CONNECT, F_WATCH, F_WAIT, F_EVENT, F_SHORT | F_AGAIN, F_SEND | F_RECV, F_MALLOC, F_MALLOC | F_SHORT, F_ALL & ~F_AGAIN, F_ALL};
     static const unsigned rates[] = {3, 7, 20, 60, 1, 200};
     mask = masks[r / 20 % (sizeof masks / sizeof *masks)];
     rate = rates[r / 1000 % 6];
@@ -302,6 +331,7 @@ int main (int argc, char **argv)
     if (argc > 3)
         rate = (unsigned) strtoul (argv[3], NULL, 0);
     int early = r / 10000 % 2, heartbeats = r / 20000 % 2, binds = r / 40000 % 2;
+    encrypts = r / 80000 % 3 == 0;
     /* What only happens when a connection is made has to be broken before one is, or there is nothing to see. */
     if (mask & (F_ACCEPT | F_CONNECT | F_WATCH | F_EVENT))
         early = 1;
@@ -331,8 +361,10 @@ int main (int argc, char **argv)
     receiver = new_socket (types[pattern][1]);
     configure (sender, heartbeats);
     configure (receiver, heartbeats);
+    if (encrypts)
+        encrypt (sender, receiver);
     if (pattern == PUB_SUB)
-        zmq_setsockopt (receiver, ZMQ_SUBSCRIBE, "", 0);
+        subscribe (receiver);
     if (pattern == REQ_REP) {
         option (sender, ZMQ_REQ_RELAXED, 1);
         option (sender, ZMQ_REQ_CORRELATE, 1);

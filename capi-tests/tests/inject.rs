@@ -1,4 +1,4 @@
-//! System calls fail while sockets talk: afterwards they talk again, and nothing was lost that may not be.
+//! System calls and allocations fail while sockets talk: afterwards they talk again, and nothing was lost that may not be.
 //!
 //! Each run is a process, `inject/inject.c`, in which calls of some classes fail as its seed says. `RUNS=n` makes them n,
 //! `SEED=n` begins with another one: see `make inject`.

@@ -174,8 +174,8 @@ impl Model {
             match Command::parse(body) {
                 Ok(Command::Ping { context, .. }) => {
                     let mut pong = Vec::new();
-                    Command::Pong { context }.encode(&mut pong);
-                    frame::write(zmq::zmtp::Flags::COMMAND, &pong, &mut self.said);
+                    Command::Pong { context }.encode(&mut pong).unwrap();
+                    frame::write(zmq::zmtp::Flags::COMMAND, &pong, &mut self.said).unwrap();
                 }
                 // Within a message they make no sense.
                 _ if self.inside => {}
@@ -400,7 +400,7 @@ pub fn curve_connection(octets: &[u8]) {
     let (mut clear, mut sealed) = (Vec::new(), Vec::new());
     for (flags, body) in bodies(&mut input) {
         let flags = zmq::zmtp::Flags::from_bits(flags);
-        frame::write(flags, &body, &mut clear);
+        frame::write(flags, &body, &mut clear).unwrap();
         let octet = u8::from(flags.more()) | u8::from(flags.command()) << 1;
         sealed.extend(session.wire(octet, &body));
     }

@@ -95,7 +95,7 @@ fn key(input: &mut Input, right: Key) -> Key {
 fn metadata(input: &mut Input) -> Vec<u8> {
     let mut octets = Vec::new();
     if !input.flag() {
-        metadata::write(SOCKET_TYPE, b"ROUTER", &mut octets);
+        metadata::write(SOCKET_TYPE, b"ROUTER", &mut octets).unwrap();
     }
     octets.extend_from_slice(input.counted());
     octets
@@ -111,7 +111,7 @@ fn is_welcome(metadata: &[u8]) -> bool {
 
 fn say(side: &mut Side, body: &[u8], cuts: &Cuts) {
     let mut octets = Vec::new();
-    frame::write(Flags::COMMAND, body, &mut octets);
+    frame::write(Flags::COMMAND, body, &mut octets).unwrap();
     for piece in cuts.clone().pieces(&octets) {
         side.feed(piece);
     }
@@ -159,7 +159,7 @@ impl Session {
         let honest = inside.is_some_and(|text| !text.is_empty());
         let twisted = twist(input, &mut body);
         let mut wire = Vec::new();
-        frame::write(Flags::NONE, &body, &mut wire);
+        frame::write(Flags::NONE, &body, &mut wire).unwrap();
         let header = self.codec.parse(&wire, Limit::NONE);
         let header = header.expect("a header").expect("a whole one");
         match self.codec.decode(&header, &mut body) {
@@ -193,7 +193,7 @@ impl Session {
         let text = input.counted();
         let (one, two) = text.split_at(input.below(256).min(text.len()));
         let mut wire = Vec::new();
-        self.codec.encode(flags, &[one, two], &mut wire);
+        self.codec.encode(flags, &[one, two], &mut wire).unwrap();
         let header = self.codec.parse(&wire, Limit::NONE);
         let header = header.expect("a header").expect("a whole one");
         assert_eq!(header.frame_len(), wire.len());
@@ -205,7 +205,7 @@ impl Session {
     /// The peer's next message, as it goes over the wire.
     pub fn wire(&mut self, flags: u8, text: &[u8]) -> Vec<u8> {
         let mut wire = Vec::new();
-        frame::write(Flags::NONE, &self.theirs.next(flags, text), &mut wire);
+        frame::write(Flags::NONE, &self.theirs.next(flags, text), &mut wire).unwrap();
         wire
     }
 

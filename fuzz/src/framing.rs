@@ -49,7 +49,9 @@ pub fn frames(octets: &[u8]) {
         };
         let mut written = Vec::new();
         let (one, two) = body.split_at(body.len() / 2);
-        codec.encode(header.flags, &[one, two], &mut written);
+        codec
+            .encode(header.flags, &[one, two], &mut written)
+            .unwrap();
         let again = parse(&written, limit);
         let again = again.expect("a header").expect("a whole one");
         assert_eq!((again.flags, again.body_len), (header.flags, body.len()));
@@ -83,7 +85,7 @@ fn walks(octets: &[u8], limit: Limit) {
 pub fn commands(octets: &[u8]) {
     let mut body = Vec::new();
     if let Ok(command) = Command::parse(octets) {
-        command.encode(&mut body);
+        command.encode(&mut body).unwrap();
         match command {
             Command::Ping { context, .. } => {
                 assert!(context.len() <= command::MAX_PING_CONTEXT && octets.starts_with(&body));
@@ -110,7 +112,7 @@ pub fn commands(octets: &[u8]) {
         _ => Command::Other { name, body: text },
     };
     body.clear();
-    command.encode(&mut body);
+    command.encode(&mut body).unwrap();
     let known = [&b"PING"[..], b"PONG", b"SUBSCRIBE", b"CANCEL"];
     if kind != 4 || !known.contains(&name) {
         assert_eq!(Command::parse(&body), Ok(command));
@@ -123,7 +125,9 @@ pub fn commands(octets: &[u8]) {
         _ => Codec::Clear,
     };
     let mut frame = Vec::new();
-    codec.encode_subscription(version, kind == 2, text, &mut frame);
+    codec
+        .encode_subscription(version, kind == 2, text, &mut frame)
+        .unwrap();
     let header = codec.parse(&frame, Limit::NONE);
     let header = header.expect("a header").expect("a whole one");
     let body = &mut frame[header.header_len..];
@@ -145,7 +149,7 @@ pub fn metadata(octets: &[u8]) {
         assert_eq!(error, None, "an error is the last item");
         match property {
             Ok((name, value)) => {
-                metadata::write(name, value, &mut written);
+                metadata::write(name, value, &mut written).unwrap();
                 count += 1;
             }
             Err(found) => error = Some(found),
@@ -160,7 +164,7 @@ pub fn metadata(octets: &[u8]) {
     let mut input = Input::new(octets);
     let (name, value) = (input.counted(), input.rest());
     written.clear();
-    metadata::write(name, value, &mut written);
+    metadata::write(name, value, &mut written).unwrap();
     if !(name.is_empty() && value.is_empty()) {
         let properties: Vec<_> = metadata::properties(&written).collect();
         assert_eq!(properties, [Ok((name, value))]);

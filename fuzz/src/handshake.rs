@@ -126,7 +126,7 @@ fn words(input: &mut Input) -> Vec<u8> {
     if input.flag() {
         for _ in 0..input.below(5) {
             let body = [NAMES[input.below(NAMES.len())], input.counted()].concat();
-            frame::write(Flags::COMMAND, &body, &mut octets);
+            frame::write(Flags::COMMAND, &body, &mut octets).unwrap();
         }
     }
     octets.extend_from_slice(input.rest());

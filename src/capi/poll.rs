@@ -90,7 +90,7 @@ unsafe fn items(items: *mut zmq_pollitem_t, count: c_int) -> Result<Vec<Item>> {
         return Err(Error::EFAULT);
     }
     let mut all = Vec::new();
-    all.try_reserve_exact(count).map_err(|_| Error::ENOMEM)?;
+    all.try_reserve_exact(count)?;
     for i in 0..count {
         // SAFETY: there are so many.
         let place = unsafe { &*items.add(i) };

@@ -148,6 +148,7 @@ impl Context {
             // So that the context can end when no descriptor is left.
             let _ = self.over.set(Signal::new()?);
         }
+        state.sockets.try_reserve(1)?;
         let inbox = Inbox::with_signal()?;
         let number = self.next_socket.fetch_add(1, Ordering::Relaxed);
         let options = Options::new(socket_type, &state.options);

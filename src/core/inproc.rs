@@ -11,6 +11,7 @@ use std::{
 use crate::{
     error::{Error, Result},
     io::{Zap, depths},
+    memory,
     options::Options,
     pipe::{self, Door, End, Event, Far, Inbox, Peer},
 };
@@ -35,8 +36,8 @@ struct Pending {
 
 #[derive(Default)]
 struct State {
-    bound: HashMap<Box<[u8]>, Bound>,
-    pending: HashMap<Box<[u8]>, Vec<Pending>>,
+    bound: HashMap<Vec<u8>, Bound>,
+    pending: HashMap<Vec<u8>, Vec<Pending>>,
 }
 
 /// The inproc names of a context.
@@ -85,7 +86,7 @@ impl Names {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Binds a name, and attaches those who wait for it. EADDRINUSE if it is bound.
+    /// Binds a name, and attaches those who wait for it. EADDRINUSE if it is bound, ENOMEM.
     pub fn bind(&self, name: &[u8], inbox: &Arc<Inbox>, options: &Arc<Options>) -> Result<()> {
         let mut state = self.state();
         if state.bound.contains_key(name) {
@@ -95,7 +96,9 @@ impl Names {
             inbox: inbox.clone(),
             options: options.clone(),
         };
-        state.bound.insert(name.into(), bound);
+        let key = memory::copied(name)?;
+        state.bound.try_reserve(1)?;
+        state.bound.insert(key, bound);
         for mut pending in state.pending.remove(name).unwrap_or_default() {
             let end = &mut pending.end;
             end.set_peer(peer(&pending.options));
@@ -140,9 +143,14 @@ impl Names {
         drop((state, ends));
     }
 
-    /// Connects to a name that may be bound later. Returns the near end.
-    pub fn connect(&self, name: &[u8], inbox: &Arc<Inbox>, options: &Arc<Options>) -> End {
+    /// Connects to a name that may be bound later. Returns the near end. ENOMEM.
+    pub fn connect(&self, name: &[u8], inbox: &Arc<Inbox>, options: &Arc<Options>) -> Result<End> {
         let mut state = self.state();
+        if !state.bound.contains_key(name) {
+            let key = memory::copied(name)?;
+            state.pending.try_reserve(1)?;
+            state.pending.entry(key).or_default().try_reserve(1)?;
+        }
         let door = Door::new(inbox.clone());
         let (outbound, inbound) = depths(options);
         let (ours, theirs) = pipe::pipe(outbound, inbound);
@@ -168,10 +176,12 @@ impl Names {
                     near: inbox.clone(),
                     options: options.clone(),
                 };
-                state.pending.entry(name.into()).or_default().push(pending);
+                if let Some(waiting) = state.pending.get_mut(name) {
+                    waiting.push(pending);
+                }
             }
         }
-        near
+        Ok(near)
     }
 }
 

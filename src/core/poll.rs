@@ -10,7 +10,7 @@ use std::{
 use super::wait::{self, Asleep, Handle, Loans, Progress, Waiter};
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
-    error::{Error, Result},
+    error::Result,
     pipe,
 };
 
@@ -197,8 +197,7 @@ pub fn look(items: &mut [Item], drive: bool) -> Result<bool> {
 fn look_at_descriptors(items: &mut [Item]) -> Result<()> {
     let is_descriptor = |item: &&Item| matches!(item.what, What::Fd(_));
     let mut fds: Vec<libc::pollfd> = Vec::new();
-    fds.try_reserve_exact(items.iter().filter(is_descriptor).count())
-        .map_err(|_| Error::ENOMEM)?;
+    fds.try_reserve_exact(items.iter().filter(is_descriptor).count())?;
     for item in items.iter() {
         if let What::Fd(fd) = item.what {
             fds.push(libc::pollfd {

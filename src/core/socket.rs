@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result},
     frame::SHORT_MAX,
     io::{Host, Listener, Live, Owner, Session},
+    memory,
     message::{Incoming, Received, Sink, Small, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
@@ -507,12 +508,14 @@ impl Socket {
     pub fn bind(&mut self, uri: &[u8]) -> Result<()> {
         let endpoint = Endpoint::parse(uri)?;
         if let Endpoint::Inproc(name) = &endpoint {
+            let uri = memory::copied(uri)?;
             self.names().bind(name, &self.inbox, &self.options)?;
-            self.last_endpoint = uri.to_vec();
+            self.last_endpoint = uri;
             // Those who have waited for it are there at once.
             self.process_events();
             return Ok(());
         }
+        self.links.try_reserve(1)?;
         let io = self.context.choose_io(self.options.affinity)?;
         let listener = Listener::bind(&endpoint, self.options.clone(), self.owner(), io)
             .inspect_err(|error| self.monitor.bind_failed(*error, uri))?;
@@ -528,11 +531,13 @@ impl Socket {
     /// Connects to an endpoint: zmq_connect(3) with its errors.
     pub fn connect(&mut self, uri: &[u8]) -> Result<()> {
         let endpoint = Endpoint::parse(uri)?;
+        let (link, last_endpoint) = (memory::copied(uri)?, memory::copied(uri)?);
+        self.links.try_reserve(1)?;
         if let Endpoint::Inproc(name) = &endpoint {
-            let end = self.names().connect(name, &self.inbox, &self.options);
+            let end = self.names().connect(name, &self.inbox, &self.options)?;
             let id = self.attach(Box::new(end));
-            self.links.push((uri.to_vec(), Link::Inproc(id)));
-            self.last_endpoint = uri.to_vec();
+            self.links.push((link, Link::Inproc(id)));
+            self.last_endpoint = last_endpoint;
             self.detach_ended();
             return Ok(());
         }
@@ -549,8 +554,8 @@ impl Socket {
         if let Some(end) = end {
             self.attach(Box::new(end));
         }
-        self.links.push((uri.to_vec(), Link::Session(session)));
-        self.last_endpoint = uri.to_vec();
+        self.links.push((link, Link::Session(session)));
+        self.last_endpoint = last_endpoint;
         self.detach_ended();
         self.inbox.nudge();
         Ok(())
@@ -567,7 +572,7 @@ impl Socket {
             return Ok(());
         }
         self.forget_links();
-        let name = self.canonical(&endpoint, uri);
+        let name = self.canonical(&endpoint, uri)?;
         while let Some(i) = self
             .links
             .iter()
@@ -586,14 +591,14 @@ impl Socket {
             .retain(|(_, link)| !matches!(link, Link::Session(session) if session.is_over()));
     }
 
-    /// The name under which a listener at this endpoint is known.
-    fn canonical(&self, endpoint: &Endpoint, uri: &[u8]) -> Vec<u8> {
-        match endpoint {
+    /// The name under which a listener at this endpoint is known. ENOMEM.
+    fn canonical(&self, endpoint: &Endpoint, uri: &[u8]) -> Result<Vec<u8>> {
+        Ok(match endpoint {
             Endpoint::Tcp(tcp) => {
                 crate::io::resolve::canonical(tcp, self.options.net.ipv6).into_bytes()
             }
-            _ => uri.to_vec(),
-        }
+            _ => memory::copied(uri)?,
+        })
     }
 
     fn unmake(&mut self, link: Link) {
@@ -615,7 +620,10 @@ impl Socket {
             }
             Link::Inproc(id) => self.leave_pipe(id),
             Link::Session(session) => {
-                for id in self.pipes.ids() {
+                for slot in 0..self.pipes.slots() {
+                    let Some(id) = self.pipes.id_at(slot) else {
+                        continue;
+                    };
                     let far = self.pipes.get(id).map(|end| Arc::as_ptr(end.far()));
                     if far.is_some_and(|far| ptr::addr_eq(far, Arc::as_ptr(&session))) {
                         self.close_pipe(id);
@@ -710,8 +718,9 @@ impl Socket {
         for far in self.left.iter().filter_map(Weak::upgrade) {
             far.closed(linger);
         }
-        for id in self.pipes.ids() {
-            if let Some(mut end) = self.pipes.remove(id) {
+        for slot in 0..self.pipes.slots() {
+            let id = self.pipes.id_at(slot);
+            if let Some(mut end) = id.and_then(|id| self.pipes.remove(id)) {
                 end.linger = linger;
             }
         }
@@ -745,7 +754,7 @@ fn pattern_options(options: &Options) -> PatternOptions {
         xpub_nodrop: options.publish.no_drop,
         xpub_manual: options.publish.manual,
         xpub_last_value: options.publish.last_value,
-        xpub_welcome: options.publish.welcome.to_vec(),
+        xpub_welcome: options.publish.welcome.clone(),
         only_first_subscribe: options.only_first_subscribe,
         xsub_verbose_cancel: false,
         invert_matching: options.invert_matching,

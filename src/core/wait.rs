@@ -613,9 +613,8 @@ impl Waiter {
 
     /// Makes room for so many sockets and descriptors. ENOMEM.
     pub fn reserve(&mut self, items: usize) -> Result<()> {
-        let reserved = self.fds.try_reserve(items);
-        let reserved = reserved.and_then(|()| self.inboxes.try_reserve(items));
-        reserved.map_err(|_| Error::ENOMEM)
+        self.fds.try_reserve(items)?;
+        Ok(self.inboxes.try_reserve(items)?)
     }
 
     /// Waits for a descriptor, too.

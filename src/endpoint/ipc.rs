@@ -7,7 +7,7 @@ const PATH_SIZE: usize = 108;
 
 /// An IPC address: a path in the file system, an abstract name (`@name`), or, when binding, a wildcard (`*`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IpcEndpoint(Box<[u8]>);
+pub struct IpcEndpoint(pub(super) Box<[u8]>);
 
 impl IpcEndpoint {
     /// Takes what follows `ipc://`, unjudged.

@@ -38,6 +38,7 @@ impl Endpoint {
     ///
     /// - EINVAL: no `://`, or nothing before or after it.
     /// - EPROTONOSUPPORT: a transport this library has not.
+    /// - ENOMEM.
     /// - ENOCOMPATPROTO: a transport that no stable socket type can use (udp).
     pub fn parse(uri: &[u8]) -> Result<Endpoint> {
         let at = uri
@@ -48,10 +49,16 @@ impl Endpoint {
         if transport.is_empty() || address.is_empty() {
             return Err(Error::EINVAL);
         }
+        let copy = || -> Result<Box<[u8]>> {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(address.len())?;
+            copy.extend_from_slice(address);
+            Ok(copy.into_boxed_slice())
+        };
         match transport {
-            b"tcp" => Ok(Endpoint::Tcp(TcpEndpoint::new(address))),
-            b"ipc" => Ok(Endpoint::Ipc(IpcEndpoint::new(address))),
-            b"inproc" => Ok(Endpoint::Inproc(address.into())),
+            b"tcp" => Ok(Endpoint::Tcp(TcpEndpoint(copy()?))),
+            b"ipc" => Ok(Endpoint::Ipc(IpcEndpoint(copy()?))),
+            b"inproc" => Ok(Endpoint::Inproc(copy()?)),
             b"udp" => Err(Error::ENOCOMPATPROTO),
             _ => Err(Error::EPROTONOSUPPORT),
         }

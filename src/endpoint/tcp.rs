@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// A TCP address as text; see the module's doc for why it is taken apart only when used.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TcpEndpoint(Box<[u8]>);
+pub struct TcpEndpoint(pub(super) Box<[u8]>);
 
 /// Which end of a connection an address is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

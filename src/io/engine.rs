@@ -24,6 +24,7 @@ use self::large::Bodies;
 use super::socket::{self, Moved};
 use crate::{
     error::{Error, Result},
+    memory,
     message::Source,
     pipe::{Batch, REFERENCE_MIN, Tx},
     zmtp::{self, Codec, Command, Header, Limit, Reply, Version, command},
@@ -40,6 +41,8 @@ const HOLD_MIN: usize = 2048;
 const ENCODE_MAX: usize = 64 * 1024;
 /// What is kept for encoding from one batch to the next, for each thread (bytes).
 const ENCODE_KEEP: usize = 2 * 1024 * 1024;
+/// What is read at once of bare bytes.
+const CHUNK: usize = 8192;
 /// A receive buffer of up to this is small (bytes).
 const SMALL_BUFFER: libc::c_int = 8 * 1024;
 /// So often a connection is read before others have their turn.
@@ -191,8 +194,10 @@ impl Engine {
     }
 
     /// Writes these bytes before anything else: what is left of the handshake.
-    pub fn send_first(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+    ///
+    /// ENOMEM.
+    pub fn send_first(&mut self, bytes: &[u8]) -> Result<()> {
+        memory::append(&mut self.out, bytes)
     }
 
     /// How often something was read from the peer.
@@ -220,12 +225,12 @@ impl Engine {
         self.out_at < self.out.len()
     }
 
-    /// Writes a command before the pipe's next frame.
-    pub fn command(&mut self, command: &Command) {
+    /// Writes a command before the pipe's next frame. ENOMEM.
+    pub fn command(&mut self, command: &Command) -> Result<()> {
         match &mut self.speech {
             Speech::Coded(codec) => codec.encode_command(command, &mut self.out),
             Speech::Plain => Codec::Clear.encode_command(command, &mut self.out),
-            Speech::Bare => {}
+            Speech::Bare => Ok(()),
         }
     }
 
@@ -235,10 +240,7 @@ impl Engine {
     pub fn take_in(&mut self, tx: &mut Tx, bytes: &[u8]) -> Result<()> {
         match self.speech {
             Speech::Plain => tx.stage(bytes),
-            _ => {
-                self.coded.extend_from_slice(bytes);
-                Ok(())
-            }
+            _ => memory::append(&mut self.coded, bytes),
         }
     }
 
@@ -319,7 +321,7 @@ impl Engine {
                     }
                     tx.accept_subscriptions(self.limit);
                 } else {
-                    self.obey(Command::parse(body).ok());
+                    self.obey(Command::parse(body).ok())?;
                     tx.skip(size);
                 }
                 continue;
@@ -380,7 +382,7 @@ impl Engine {
             }
             let mut chunk = std::mem::take(&mut self.coded);
             if chunk.is_empty() {
-                chunk.resize(8192, 0);
+                chunk = memory::zeroed(CHUNK)?;
                 let piece = libc::iovec {
                     iov_base: chunk.as_mut_ptr().cast(),
                     iov_len: chunk.len(),
@@ -400,19 +402,17 @@ impl Engine {
     /// Reads and forgets what has come, so that closing doesn't reset the connection and lose
     /// what the peer has yet to take.
     pub fn discard_input(&mut self) {
-        with_scratch(|scratch| {
-            let buffer = large::read_buffer(&mut scratch.buffer);
-            let piece = libc::iovec {
-                iov_base: buffer.as_mut_ptr().cast(),
-                iov_len: buffer.len(),
-            };
-            for _ in 0..64 {
-                // SAFETY: the buffer is ours to write.
-                let received = unsafe { socket::receive(self.fd(), &[piece]) };
-                if !matches!(received, Ok(Moved::Bytes(_))) {
-                    break;
-                }
+        let mut buffer = [0; 4096];
+        let piece = libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: buffer.len(),
+        };
+        for _ in 0..256 {
+            // SAFETY: the buffer is ours to write.
+            let received = unsafe { socket::receive(self.fd(), &[piece]) };
+            if !matches!(received, Ok(Moved::Bytes(_))) {
+                break;
             }
-        });
+        }
     }
 }

@@ -15,6 +15,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use crate::{
     endpoint::{Endpoint, IpcEndpoint},
     error::{Error, Result},
+    memory,
     options::{AcceptFilters, Options},
 };
 
@@ -188,15 +189,18 @@ fn is_welcome(fd: &OwnedFd, filters: &AcceptFilters) -> bool {
 
 /// Whether the user is one that the group database lists as a member of the group.
 fn is_member(uid: libc::uid_t, gid: libc::gid_t) -> bool {
-    let mut buffer = vec![0; 16 * 1024];
-    let mut group_buffer = vec![0; 64 * 1024];
+    let (Ok(mut buffer), Ok(mut group_buffer)) =
+        (memory::zeroed(16 * 1024), memory::zeroed(64 * 1024))
+    else {
+        return false;
+    };
     // SAFETY: the structures are filled in by the calls and point into the buffers.
     unsafe {
         let (mut user, mut found): (libc::passwd, _) = (mem::zeroed(), std::ptr::null_mut());
         libc::getpwuid_r(
             uid,
             &mut user,
-            buffer.as_mut_ptr(),
+            buffer.as_mut_ptr().cast(),
             buffer.len(),
             &mut found,
         );
@@ -207,7 +211,7 @@ fn is_member(uid: libc::uid_t, gid: libc::gid_t) -> bool {
         libc::getgrgid_r(
             gid,
             &mut group,
-            group_buffer.as_mut_ptr(),
+            group_buffer.as_mut_ptr().cast(),
             group_buffer.len(),
             &mut found,
         );

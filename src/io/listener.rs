@@ -201,6 +201,9 @@ impl Listener {
     pub(super) fn on_ready(self: &Arc<Self>, reactor: &mut Reactor) {
         // Others have their turn after some connections.
         for _ in 0..16 {
+            if reactor.reserve().is_err() {
+                return self.pause(reactor);
+            }
             let mut state = self.state();
             let Some(fd) = &state.fd else { return };
             let accepted = match self.transport {

@@ -148,9 +148,11 @@ impl Poller {
 pub struct Ready(Vec<libc::epoll_event>);
 
 impl Ready {
-    /// Nothing yet.
-    pub fn new() -> Ready {
-        Ready(Vec::with_capacity(EVENTS_MAX))
+    /// Nothing yet. ENOMEM.
+    pub fn new() -> Result<Ready> {
+        let mut events = Vec::new();
+        events.try_reserve_exact(EVENTS_MAX)?;
+        Ok(Ready(events))
     }
 
     /// How many descriptors something can be done for, the notifier's included.
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn no_notification_is_lost() {
         let poller = Poller::new().unwrap();
-        let mut ready = Ready::new();
+        let mut ready = Ready::new().unwrap();
         let began = Instant::now();
         for _ in 0..3 {
             poller.notify();
@@ -212,7 +214,7 @@ mod tests {
     #[test]
     fn a_wait_ends_at_its_deadline() {
         let poller = Poller::new().unwrap();
-        let mut ready = Ready::new();
+        let mut ready = Ready::new().unwrap();
         let deadline = Instant::now() + Duration::from_micros(300);
         while Instant::now() < deadline {
             poller.wait(&mut ready, Some(deadline)).unwrap();
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn a_descriptor_is_told_of() {
         let poller = Poller::new().unwrap();
-        let mut ready = Ready::new();
+        let mut ready = Ready::new().unwrap();
         let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
         let near = OwnedFd::from(near);
         poller.watch(near.as_fd(), 7, Interest::WRITE).unwrap();

@@ -45,7 +45,7 @@ pub enum Command {
     /// The ZAP handler may have answered.
     Zap(Arc<Session>),
     /// What came of looking up the name of the address to connect to.
-    Resolved(Arc<Session>, Result<Resolved>),
+    Resolved(Arc<Session>, Box<Result<Resolved>>),
     /// Here is a new listener.
     Listen(Arc<Listener>),
     /// A listener was closed.
@@ -53,6 +53,9 @@ pub enum Command {
     /// End the thread.
     Stop,
 }
+
+/// The queue takes memory for 31 at a time, with eight bytes each for itself, and knows no failure: it is to be little.
+const _: () = assert!(31 * (size_of::<Command>() + 8) < 1024);
 
 /// An I/O thread, as others see it.
 pub struct Io {
@@ -152,7 +155,7 @@ enum Timer {
 }
 
 impl Reactor {
-    /// Starts the thread, with the name and the scheduling that the context's options ask for.
+    /// Starts the thread, with the name and the scheduling that the context's options ask for. ENOMEM, EAGAIN.
     pub fn start(io: Arc<Io>, name: &str, options: &ContextOptions) -> Result<JoinHandle<()>> {
         let mut reactor = Reactor {
             io,
@@ -168,10 +171,11 @@ impl Reactor {
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
         let thread = std::thread::Builder::new().name(name);
         let options = options.clone();
+        let mut ready = Ready::new()?;
         Ok(with_signals_blocked(|| {
             thread.spawn(move || {
                 schedule(&options);
-                reactor.run();
+                reactor.run(&mut ready);
                 reactor.io.stop();
             })
         })?)
@@ -182,8 +186,7 @@ impl Reactor {
         &self.io
     }
 
-    fn run(&mut self) {
-        let mut ready = Ready::new();
+    fn run(&mut self, ready: &mut Ready) {
         hold_wakes();
         loop {
             self.io.awake.sleeps();
@@ -191,7 +194,7 @@ impl Reactor {
                 true => self.timers.first_key_value().map(|(id, _)| id.0),
                 false => Some(Instant::now()),
             };
-            if self.io.poller.wait(&mut ready, deadline).is_err() {
+            if self.io.poller.wait(ready, deadline).is_err() {
                 // Only a lack of memory is known to do this; it must not make the thread spin.
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -258,7 +261,7 @@ impl Reactor {
             Command::Resolved(session, resolved) => {
                 self.protect(Entry::Session(session), |entry, reactor| {
                     if let Entry::Session(session) = entry {
-                        session.on_resolved(reactor, resolved);
+                        session.on_resolved(reactor, *resolved);
                     }
                 })
             }
@@ -277,7 +280,10 @@ impl Reactor {
                 }
                 self.cancel_alarm(listener.take_pause());
                 // What it has accepted and the socket doesn't know yet ends with it.
-                for entry in self.entries.clone().into_iter().flatten() {
+                for token in 0..self.entries.len() {
+                    let Some(entry) = self.entries.get(token).cloned().flatten() else {
+                        continue;
+                    };
                     self.protect(entry, |entry, reactor| {
                         if let Entry::Session(session) = entry {
                             session.on_unlisten(reactor, listener.origin());
@@ -336,6 +342,14 @@ impl Reactor {
     /// Has a socket welcome a peer, as soon as the session's lock is free.
     pub(super) fn introduce(&mut self, host: Arc<dyn Host>) {
         self.hosts.push(host);
+    }
+
+    /// Makes room for another entry. ENOMEM.
+    pub(super) fn reserve(&mut self) -> Result<()> {
+        self.entries.try_reserve(1)?;
+        // All may come to be free.
+        let missing = self.entries.len() + 1 - self.free.len();
+        Ok(self.free.try_reserve(missing)?)
     }
 
     fn insert(&mut self, entry: Entry) -> usize {

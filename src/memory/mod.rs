@@ -9,6 +9,7 @@
 //! Nobody waits for the lock: a thread that doesn't get it soon does without the pool.
 
 mod copy;
+mod grow;
 
 use std::{
     alloc::{Layout, alloc, alloc_zeroed, dealloc},
@@ -17,7 +18,10 @@ use std::{
     sync::{MutexGuard, TryLockError},
 };
 
-pub use copy::{Small, copy};
+pub use self::{
+    copy::{Small, copy},
+    grow::{append, copied, with_room, zeroed},
+};
 
 use crate::{
     error::{Error, Result},

@@ -12,37 +12,37 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use crate::{error::Result, memory};
+
 /// Properties of the peer that a message came from: those of its handshake, of its
 /// authentication, and its address. Constant for a connection and shared by its messages.
 #[derive(Debug, Default)]
 pub struct Metadata {
     /// Names and values in turn, each a C string: one piece of memory, however many the peer has sent.
-    text: Box<[u8]>,
+    text: Vec<u8>,
     fd: Option<RawFd>,
 }
 
 impl Metadata {
     /// Takes the properties whose names are C strings, of which the first of a name counts. A value is cut at its first
-    /// NUL, as C sees it. What the descriptor is cannot be told by a property.
+    /// NUL, as C sees it. What the descriptor is cannot be told by a property. ENOMEM.
     pub fn new<'a>(
-        properties: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+        properties: impl IntoIterator<Item = (&'a [u8], &'a [u8]), IntoIter: Clone>,
         fd: Option<RawFd>,
-    ) -> Metadata {
-        let mut text = Vec::new();
-        if let Some(fd) = fd {
-            push_text(&mut text, b"__fd");
-            push_text(&mut text, fd.to_string().as_bytes());
+    ) -> Result<Metadata> {
+        let of_fd = fd.map_or(String::new(), |fd| format!("__fd\0{fd}\0"));
+        let named = properties
+            .into_iter()
+            .filter(|(name, _)| !name.contains(&0));
+        let texts = named.flat_map(|(name, value)| [name, value].map(until_nul));
+        let size = texts.clone().map(|text| text.len() + 1).sum::<usize>();
+        let mut text = memory::with_room(of_fd.len() + size)?;
+        text.extend_from_slice(of_fd.as_bytes());
+        for piece in texts {
+            text.extend_from_slice(piece);
+            text.push(0);
         }
-        for (name, value) in properties {
-            if !name.contains(&0) {
-                push_text(&mut text, name);
-                push_text(&mut text, value);
-            }
-        }
-        Metadata {
-            text: text.into(),
-            fd,
-        }
+        Ok(Metadata { text, fd })
     }
 
     /// The value of a property, by the name that it has in a handshake. The routing id is called `Identity` there, and
@@ -68,11 +68,9 @@ impl Metadata {
     }
 }
 
-/// Appends a C string, up to the first NUL.
-fn push_text(text: &mut Vec<u8>, bytes: &[u8]) {
-    let end = bytes.iter().position(|&b| b == 0);
-    text.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
-    text.push(0);
+/// As much of it as C sees.
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 struct Counted {
@@ -223,7 +221,7 @@ mod tests {
             (b"D", b""),
             (b"__fd", b"7"),
         ];
-        let metadata = Metadata::new(properties, Some(3));
+        let metadata = Metadata::new(properties, Some(3)).unwrap();
         for (name, value) in [
             (c"A", Some(c"first")),
             (c"B", None),
@@ -243,7 +241,7 @@ mod tests {
         let names: Vec<_> = (0..10_000).map(|n| format!("{n}")).collect();
         let properties = names.iter().map(|name| (name.as_bytes(), &b""[..]));
         let wire: usize = names.iter().map(|name| 1 + name.len() + 4).sum();
-        let metadata = Metadata::new(properties, None);
+        let metadata = Metadata::new(properties, None).unwrap();
         assert!(metadata.text.len() <= wire);
         assert_eq!(metadata.get(c"9999"), Some(c""));
     }
@@ -251,7 +249,7 @@ mod tests {
     /// What a stock has handed out outlives it, and what it hasn't is given back.
     #[test]
     fn references_from_a_stock_are_counted() {
-        let first = MetadataRef::new(Metadata::new([(&b"a"[..], &b"b"[..])], Some(3)));
+        let first = MetadataRef::new(Metadata::new([(&b"a"[..], &b"b"[..])], Some(3)).unwrap());
         let count = || first.counted().references.load(Ordering::Relaxed);
         let mut stock = Stock::new(Some(first.clone()));
         let taken: Vec<_> = (0..Stock::LOT + 1).map(|_| stock.take()).collect();
@@ -265,13 +263,13 @@ mod tests {
     /// What is there of the same metadata stays, and what is of others isn't touched.
     #[test]
     fn a_reference_is_renewed_only_where_nothing_is_let_go_of() {
-        let mut stock = Stock::new(Some(MetadataRef::new(Metadata::new([], Some(3)))));
+        let mut stock = Stock::new(Some(MetadataRef::new(Metadata::new([], Some(3)).unwrap())));
         let mut place = None;
         assert!(stock.renew(&mut place));
         let left = stock.left;
         assert!(stock.renew(&mut place));
         assert_eq!(stock.left, left);
-        let mut other = Stock::new(Some(MetadataRef::new(Metadata::new([], Some(4)))));
+        let mut other = Stock::new(Some(MetadataRef::new(Metadata::new([], Some(4)).unwrap())));
         assert!(!other.renew(&mut place) && !Stock::default().renew(&mut place));
         assert_eq!(place.and_then(|place| place.fd()), Some(3));
         assert!(Stock::default().renew(&mut None));

@@ -506,6 +506,12 @@ impl Default for Message {
     }
 }
 
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 impl Drop for Message {
     #[inline]
     fn drop(&mut self) {

@@ -56,14 +56,14 @@ impl Options {
                 *(at.get_mut)(self) = match (empty, value) {
                     (Empty::ByNull | Empty::ByEither, Value::Null(0)) => Text::default(),
                     (Empty::ByEither, Value::Null(_) | Value::Bytes([])) => Text::default(),
-                    _ => value.filled(max)?.into(),
+                    _ => Text::new(value.filled(max)?)?,
                 }
             }
             Kind::Credential(at) => {
                 if let Value::Null(0) = value {
                     self.security.mechanism = Mechanism::Null;
                 } else {
-                    *(at.get_mut)(self) = value.filled(255)?.into();
+                    *(at.get_mut)(self) = Text::new(value.filled(255)?)?;
                     self.security.mechanism = Mechanism::Plain;
                     self.security.server = false;
                 }

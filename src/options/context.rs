@@ -63,8 +63,8 @@ impl ContextOptions {
     pub fn set(&mut self, id: c_int, value: Value<'_>) -> Result<()> {
         if id == ZMQ_THREAD_NAME_PREFIX {
             self.thread_prefix = match value.int() {
-                Ok(number) => number.to_string().as_bytes().into(),
-                Err(_) => value.filled(16)?.into(),
+                Ok(number) => Text::new(number.to_string().as_bytes())?,
+                Err(_) => Text::new(value.filled(16)?)?,
             };
             return Ok(());
         }

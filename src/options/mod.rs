@@ -60,7 +60,7 @@ pub struct Options {
     pub publish: PublishOptions,
     pub stream: StreamOptions,
     /// Properties for the handshake (`X-…`); the first value given for a name stays.
-    pub metadata: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    pub metadata: BTreeMap<Box<[u8]>, Text>,
     /// Who may connect; None for anyone.
     pub filters: Option<Box<AcceptFilters>>,
 }

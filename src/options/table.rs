@@ -499,10 +499,10 @@ fn set_metadata(options: &mut Options, value: Value<'_>) -> Result<()> {
     if property.len() == size_of::<c_int>() || !fits {
         return Err(Error::EINVAL);
     }
-    options
-        .metadata
-        .entry(name.into())
-        .or_insert_with(|| value.into());
+    if !options.metadata.contains_key(name) {
+        let value = Text::new(value)?;
+        options.metadata.insert(name.into(), value);
+    }
     Ok(())
 }
 
@@ -512,7 +512,9 @@ fn set_tcp_filter(options: &mut Options, value: Value<'_>) -> Result<()> {
         return Ok(());
     }
     let filter = TcpFilter::parse(value.filled(SHORT)?, options.net.ipv6)?;
-    options.filters.get_or_insert_default().tcp.push(filter);
+    let filters = &mut options.filters.get_or_insert_default().tcp;
+    filters.try_reserve(1)?;
+    filters.push(filter);
     Ok(())
 }
 
@@ -529,7 +531,10 @@ fn add_id<T: PartialEq>(
     match id {
         None => ids.clear(),
         Some(id) if ids.contains(&id) => {}
-        Some(id) => ids.push(id),
+        Some(id) => {
+            ids.try_reserve(1)?;
+            ids.push(id);
+        }
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Values as the C interface passes them, and the two kinds that are kept on the heap or are secret.
 
-use std::{ffi::c_int, fmt, ops::Deref};
+use std::{ffi::c_int, fmt, ops::Deref, sync::Arc};
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     error::{Error, Result},
-    z85,
+    memory, z85,
 };
 
 /// The pointer and length given to zmq_setsockopt(3) or zmq_ctx_set_ext(3).
@@ -63,19 +63,14 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Bytes, NULs among them or not. As some are passwords, all are wiped when dropped.
+/// Bytes, NULs among them or not. As some are passwords, all are wiped when dropped. Copies share them, as some are long.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Text(Box<[u8]>);
+pub struct Text(Option<Arc<Zeroizing<Vec<u8>>>>);
 
-impl Drop for Text {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl From<&[u8]> for Text {
-    fn from(bytes: &[u8]) -> Text {
-        Text(bytes.into())
+impl Text {
+    /// These bytes. ENOMEM.
+    pub fn new(bytes: &[u8]) -> Result<Text> {
+        Ok(Text(Some(Arc::new(Zeroizing::new(memory::copied(bytes)?)))))
     }
 }
 
@@ -83,13 +78,13 @@ impl Deref for Text {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.0.as_ref().map_or(&[], |bytes| bytes)
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
+        write!(f, "{} bytes", self.len())
     }
 }
 
@@ -188,7 +183,7 @@ mod tests {
     /// Secrets must not reach logs.
     #[test]
     fn secrets_are_not_printed() {
-        assert_eq!(format!("{:?}", Text::from(&b"secret"[..])), "6 bytes");
+        assert_eq!(format!("{:?}", Text::new(b"secret").unwrap()), "6 bytes");
         assert_eq!(format!("{:?}", CurveKey([1; 32])), "a key");
     }
 }

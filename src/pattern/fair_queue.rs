@@ -64,7 +64,7 @@ impl FairQueue {
             while more {
                 let mut message = Message::new();
                 match end.read(&mut Sink::Message(&mut message)) {
-                    Some(Ok(received)) => more = received.more,
+                    Some(Ok(received)) if self.rest.try_reserve(1).is_ok() => more = received.more,
                     _ => break,
                 }
                 self.rest.push_back(message);

@@ -36,7 +36,7 @@ pub use self::pipes::{Pipes, slot};
 use crate::{
     error::{Error, Result},
     message::{Received, Sink, Source},
-    options::SocketType,
+    options::{SocketType, Text},
     pipe::PipeId,
 };
 
@@ -75,7 +75,7 @@ pub struct PatternOptions {
     /// `ZMQ_XPUB_MANUAL_LAST_VALUE`.
     pub xpub_last_value: bool,
     /// `ZMQ_XPUB_WELCOME_MSG`: what new peers are sent; nothing if empty.
-    pub xpub_welcome: Vec<u8>,
+    pub xpub_welcome: Text,
     /// `ZMQ_ONLY_FIRST_SUBSCRIBE`: only the first part of a message can be a subscription.
     pub only_first_subscribe: bool,
     /// `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`: cancellations of what isn't subscribed are sent, too.

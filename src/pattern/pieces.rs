@@ -2,6 +2,8 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::error::Result;
+
 /// Items in each piece but the last.
 const PIECE: usize = 1024;
 
@@ -24,18 +26,28 @@ impl<T> Pieces<T> {
         }
     }
 
-    /// Adds an item.
-    pub fn push(&mut self, item: T) {
+    /// Makes room for another item. ENOMEM.
+    pub fn reserve(&mut self) -> Result<()> {
         match self.0.last_mut() {
-            Some(last) if last.len() < PIECE => last.push(item),
-            Some(_) => {
-                let mut piece = Vec::with_capacity(PIECE);
-                piece.push(item);
+            Some(last) if last.len() < PIECE => last.try_reserve(1)?,
+            last => {
+                let mut piece = Vec::new();
+                // Many have a few items only.
+                piece.try_reserve_exact(last.map_or(1, |_| PIECE))?;
+                self.0.try_reserve(1)?;
                 self.0.push(piece);
             }
-            // Many have a few items only.
-            None => self.0.push(vec![item]),
         }
+        Ok(())
+    }
+
+    /// Adds an item. ENOMEM.
+    pub fn push(&mut self, item: T) -> Result<()> {
+        self.reserve()?;
+        if let Some(last) = self.0.last_mut() {
+            last.push(item);
+        }
+        Ok(())
     }
 
     /// All items.
@@ -48,15 +60,15 @@ impl<T> Pieces<T> {
         self.0.iter_mut().flatten()
     }
 
-    /// Those of the items that are wanted, in pieces of their own.
-    pub fn filter(self, mut wanted: impl FnMut(&T) -> bool) -> Pieces<T> {
+    /// Copies of those items that are wanted, in pieces of their own. ENOMEM.
+    pub fn filter(&self, wanted: impl Fn(&T) -> bool) -> Result<Pieces<T>>
+    where
+        T: Copy,
+    {
         let mut left = Pieces::default();
-        for item in self.0.into_iter().flatten() {
-            if wanted(&item) {
-                left.push(item);
-            }
-        }
-        left
+        let mut items = self.iter().filter(|item| wanted(item));
+        items.try_for_each(|item| left.push(*item))?;
+        Ok(left)
     }
 
     /// Bytes of memory in use.

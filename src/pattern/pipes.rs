@@ -142,8 +142,21 @@ impl Pipes {
     }
 
     /// The names of all pipes.
+    #[cfg(test)]
     pub fn ids(&self) -> Vec<PipeId> {
         self.iter().map(|(id, _)| id).collect()
+    }
+
+    /// How many slots there are, with a pipe or without.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The name of the pipe in this slot.
+    pub fn id_at(&self, slot: usize) -> Option<PipeId> {
+        let found = self.slots.get(slot)?;
+        found.end.as_ref()?;
+        Some(name(slot, found.generation))
     }
 
     /// All pipes.

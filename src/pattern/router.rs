@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    memory,
     message::{Received, Sink, Source},
     pipe::{End, PipeId},
 };
@@ -19,6 +20,14 @@ enum Stranger {
     Unknown,
     /// Another peer has the same one.
     Refused,
+    /// There was no memory for it. The pipe is to be closed.
+    Nameless,
+}
+
+impl From<Error> for Stranger {
+    fn from(_: Error) -> Stranger {
+        Stranger::Nameless
+    }
 }
 
 pub struct Router {
@@ -58,6 +67,10 @@ impl Router {
                 self.inbound.attach(id);
             }
             Err(stranger) => {
+                let noted = self.strangers.try_reserve(1);
+                if stranger == Stranger::Nameless || noted.is_err() {
+                    return pipes.end(id);
+                }
                 self.strangers.insert(id, stranger);
             }
         }
@@ -70,7 +83,7 @@ impl Router {
         local: bool,
     ) -> std::result::Result<(), Stranger> {
         if local && let Some(routing_id) = self.routes.take_connect_id() {
-            self.routes.set(id, &routing_id);
+            self.routes.set(id, routing_id)?;
             // What the peer is called by itself is passed over when it is its turn, as with libzmq.
             if !self.raw
                 && let Some(end) = pipes.get_mut(id)
@@ -90,7 +103,7 @@ impl Router {
         }
         let Some(peer) = peer.filter(|peer| !peer.routing_id.is_empty()) else {
             let routing_id = self.routes.make_up();
-            self.routes.set(id, &routing_id);
+            self.routes.set(id, routing_id.to_vec())?;
             return Ok(());
         };
         if let Some(old) = self.routes.find(&peer.routing_id) {
@@ -101,7 +114,7 @@ impl Router {
             }
             self.replace(pipes, old, gone);
         }
-        self.routes.set(id, &peer.routing_id);
+        self.routes.set(id, memory::copied(&peer.routing_id)?)?;
         Ok(())
     }
 
@@ -168,7 +181,7 @@ impl Router {
             && let Some((_, body, _)) = end.peek()
         {
             label.clear();
-            label.extend_from_slice(body);
+            memory::append(label, body)?;
         }
         let received = self.inbound.recv(pipes, &mut Sink::Nowhere)?;
         if received.more {
@@ -225,7 +238,7 @@ impl Pattern for Router {
         match self.strangers.get(&id) {
             None => self.inbound.activated(id),
             Some(Stranger::Unknown) => self.identify(pipes, id, false),
-            Some(Stranger::Refused) => {}
+            Some(Stranger::Refused | Stranger::Nameless) => {}
         }
     }
 

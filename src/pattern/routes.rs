@@ -1,6 +1,11 @@
 //! The routing ids of peers: which pipe has which, and which are made up here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use super::{
     Pipes,
@@ -9,14 +14,32 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    memory,
     pipe::PipeId,
 };
 
+/// A routing id, of any size.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Name(Arc<Vec<u8>>);
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// As that of the bytes.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_slice().hash(state);
+    }
+}
+
 /// The pipes of ROUTER, REP and STREAM by routing id.
 pub struct Routes {
-    pipes: HashMap<Arc<[u8]>, PipeId, Keys>,
+    pipes: HashMap<Name, PipeId, Keys>,
     /// The routing id of each pipe that has one, by slot.
-    ids: Vec<Arc<[u8]>>,
+    ids: Vec<Name>,
     /// Whom the last message came from: mostly who is answered next.
     asker: Option<PipeId>,
     /// What the next pipe that is attached locally is called, if not empty.
@@ -38,12 +61,12 @@ impl Routes {
         }
     }
 
-    /// Names the next pipe that is attached locally. EINVAL if it is empty.
+    /// Names the next pipe that is attached locally. EINVAL if it is empty, ENOMEM.
     pub fn set_connect_id(&mut self, routing_id: &[u8]) -> Result<()> {
         if routing_id.is_empty() {
             return Err(Error::EINVAL);
         }
-        self.connect_id = routing_id.to_vec();
+        self.connect_id = memory::copied(routing_id)?;
         Ok(())
     }
 
@@ -71,25 +94,28 @@ impl Routes {
         self.made_up.take()
     }
 
-    /// Gives a pipe its routing id, or another one. It is nobody else's.
-    pub fn set(&mut self, id: PipeId, routing_id: &[u8]) {
+    /// Gives a pipe its routing id, or another one. It is nobody else's. ENOMEM.
+    pub fn set(&mut self, id: PipeId, routing_id: Vec<u8>) -> Result<()> {
         self.remove(id);
         if self.ids.len() <= slot(id) {
-            self.ids.resize_with(slot(id) + 1, Arc::default);
+            self.ids.try_reserve(slot(id) + 1 - self.ids.len())?;
+            self.ids.resize_with(slot(id) + 1, Name::default);
         }
-        let routing_id = Arc::<[u8]>::from(routing_id);
-        self.ids[slot(id)] = routing_id.clone();
-        self.pipes.insert(routing_id, id);
+        self.pipes.try_reserve(1)?;
+        let name = Name(Arc::new(routing_id));
+        self.ids[slot(id)] = name.clone();
+        self.pipes.insert(name, id);
+        Ok(())
     }
 
     /// Forgets a pipe.
     pub fn remove(&mut self, id: PipeId) {
         self.asker = self.asker.filter(|&asker| asker != id);
         if let Some(routing_id) = self.ids.get_mut(slot(id))
-            && self.pipes.get(routing_id) == Some(&id)
+            && self.pipes.get(&*routing_id) == Some(&id)
         {
-            self.pipes.remove(routing_id);
-            *routing_id = Arc::default();
+            self.pipes.remove(&*routing_id);
+            *routing_id = Name::default();
         }
     }
 
@@ -110,7 +136,7 @@ impl Routes {
 
     #[inline]
     fn id_of(&self, id: PipeId) -> &[u8] {
-        self.ids.get(slot(id)).map_or(&[], |id| id)
+        self.ids.get(slot(id)).map_or(&[], |id| &id.0)
     }
 
     /// Whether any of the pipes has room. Those whose far end is gone count: a message to there is

@@ -28,14 +28,12 @@ impl Stream {
 }
 
 impl Pattern for Stream {
-    fn attach(&mut self, _: &mut Pipes, id: PipeId, local: bool) {
+    fn attach(&mut self, pipes: &mut Pipes, id: PipeId, local: bool) {
         let given = local.then(|| self.routes.take_connect_id()).flatten();
-        match given {
-            Some(routing_id) => self.routes.set(id, &routing_id),
-            None => {
-                let routing_id = self.routes.make_up();
-                self.routes.set(id, &routing_id);
-            }
+        let routing_id = given.unwrap_or_else(|| self.routes.make_up().to_vec());
+        if self.routes.set(id, routing_id).is_err() {
+            // Without a name it is of no use.
+            pipes.end(id);
         }
         self.inbound.attach(id);
     }

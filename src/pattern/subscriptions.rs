@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::topics::{Fate, Topics};
+use crate::{error::Result, memory};
 
 /// The number of a topic stands for a pipe's slot, or with this bit for a set of them.
 const SET: u32 = 1 << 31;
@@ -36,12 +37,18 @@ impl Subscriptions {
         self.topics.expect(topic);
     }
 
-    /// Adds a subscription, if it isn't there. True if nobody had subscribed to the topic.
-    pub fn add(&mut self, topic: &[u8], slot: usize) -> bool {
+    /// Adds a subscription, if it isn't there. True if nobody had subscribed to the topic. ENOMEM, and nothing done.
+    pub fn add(&mut self, topic: &[u8], slot: usize) -> Result<bool> {
         let pipe = slot as u32;
-        let Some((value, first)) = self.topics.insert(topic, pipe) else {
-            return false;
-        };
+        if self.counts.len() <= slot {
+            self.counts.try_reserve(slot + 1 - self.counts.len())?;
+            self.counts.resize(slot + 1, 0);
+        }
+        self.sets.try_reserve(1)?;
+        // All sets may come to be free.
+        self.free
+            .try_reserve(self.sets.len() + 1 - self.free.len())?;
+        let (value, first) = self.topics.insert(topic, pipe)?;
         let new = if first {
             true
         } else if *value & SET != 0 {
@@ -60,11 +67,8 @@ impl Subscriptions {
         } else {
             false
         };
-        if self.counts.len() <= slot {
-            self.counts.resize(slot + 1, 0);
-        }
         self.counts[slot] += u32::from(new);
-        first
+        Ok(first)
     }
 
     /// Removes a subscription.
@@ -170,22 +174,29 @@ pub struct Interests {
 }
 
 impl Interests {
-    /// Subscribes once more.
-    pub fn add(&mut self, topic: &[u8]) {
+    /// Subscribes once more. ENOMEM, and nothing done.
+    pub fn add(&mut self, topic: &[u8]) -> Result<()> {
         let hash = self.topics.expect(topic);
         self.settle();
-        self.next.extend_from_slice(topic);
+        memory::append(&mut self.next, topic)?;
+        if let Err(error) = self.topics.reserve(topic) {
+            self.next.clear();
+            return Err(error);
+        }
         self.waiting = Some(hash);
+        Ok(())
     }
 
-    /// Adds the topic that waits for it.
+    /// Adds the topic that waits for it. There is room.
     fn settle(&mut self) {
         if let Some(hash) = self.waiting.take() {
-            if let Some((count, false)) = self.topics.insert_hashed(hash, &self.next, 1) {
+            if let Ok((count, false)) = self.topics.insert_hashed(hash, &self.next, 1) {
                 *count = count.saturating_add(1);
             }
             self.next.clear();
-            self.next.shrink_to(KEPT_MAX);
+            if self.next.capacity() > KEPT_MAX {
+                self.next = Vec::new();
+            }
         }
     }
 
@@ -212,12 +223,18 @@ impl Interests {
         !self.topics.prefixes_of(message, |_| false)
     }
 
-    /// All topics in the order of their bytes.
-    pub fn sorted(&mut self) -> Vec<&[u8]> {
+    /// Calls back with each topic, in the order of their bytes; if there is no memory for that, in no order. Ends with the
+    /// first error.
+    pub fn for_each(&mut self, mut look: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         self.settle();
-        let mut topics: Vec<&[u8]> = self.topics.iter().map(|(topic, _)| topic).collect();
-        topics.sort_unstable();
-        topics
+        let mut all = self.topics.iter().map(|(topic, _)| topic);
+        let mut sorted = Vec::new();
+        if sorted.try_reserve_exact(self.topics.len()).is_err() {
+            return all.try_for_each(look);
+        }
+        sorted.extend(all);
+        sorted.sort_unstable();
+        sorted.into_iter().try_for_each(&mut look)
     }
 
     /// The number of different topics.
@@ -274,7 +291,7 @@ mod tests {
             let (topic, slot) = (noise.topic(), noise.below(9));
             if noise.below(100) < adding {
                 let first = !model.contains_key(&topic);
-                assert_eq!(index.add(&topic, slot), first);
+                assert_eq!(index.add(&topic, slot), Ok(first));
                 model.entry(topic).or_default().insert(slot);
             } else if noise.below(500) == 0 {
                 let (mut gone, mut expected) = (Vec::new(), Vec::new());
@@ -318,10 +335,10 @@ mod tests {
     fn few_topics_that_keep_changing_are_found_where_there_were_many() {
         let mut index = Subscriptions::default();
         let topic = |i: usize| format!("{i:06}").into_bytes();
-        (0..1000).for_each(|i| assert!(index.add(&topic(i), i)));
+        (0..1000).for_each(|i| assert_eq!(index.add(&topic(i), i), Ok(true)));
         (0..800).for_each(|i| assert_eq!(index.remove(&topic(i), i), Removed::Last));
         for i in 1000..20_000 {
-            assert!(index.add(&topic(i), i));
+            assert_eq!(index.add(&topic(i), i), Ok(true));
             assert_eq!(matches(&index, &topic(i - 100)), BTreeSet::from([i - 100]));
             assert_eq!(index.remove(&topic(i - 200), i - 200), Removed::Last);
         }
@@ -332,16 +349,21 @@ mod tests {
     #[test]
     fn interests_are_counted() {
         let mut interests = Interests::default();
-        interests.add(b"b");
-        interests.add(b"b");
-        interests.add(b"ab");
-        assert_eq!(interests.sorted(), [&b"ab"[..], b"b"]);
+        interests.add(b"b").unwrap();
+        interests.add(b"b").unwrap();
+        interests.add(b"ab").unwrap();
+        let mut all = Vec::new();
+        let listed = interests.for_each(|topic| {
+            all.push(topic.to_vec());
+            Ok(())
+        });
+        assert_eq!((listed, all), (Ok(()), vec![b"ab".to_vec(), b"b".to_vec()]));
         assert!(interests.matches(b"bc") && interests.matches(b"ab"));
         assert!(!interests.matches(b"a") && !interests.matches(b""));
         assert!(!interests.remove(b"b") && interests.matches(b"b"));
         assert!(interests.remove(b"b") && !interests.matches(b"b"));
         assert!(!interests.remove(b"b"));
-        interests.add(b"");
+        interests.add(b"").unwrap();
         assert!(interests.matches(b"") && interests.matches(b"anything"));
     }
 
@@ -350,7 +372,7 @@ mod tests {
         for count in [10_000, 100_000, 1_000_000] {
             let mut index = Subscriptions::default();
             for i in 0..count {
-                index.add(format!("t{i:08}").as_bytes(), 0);
+                index.add(format!("t{i:08}").as_bytes(), 0).unwrap();
             }
             let each = index.memory() / count;
             assert!(each < 45, "{each} bytes for each of {count} topics");
@@ -378,7 +400,9 @@ mod tests {
                 );
             };
             timed("add", &mut |index| {
-                topics.iter().for_each(|t| assert!(index.add(t, 0)))
+                topics
+                    .iter()
+                    .for_each(|t| assert!(index.add(t, 0).unwrap()))
             });
             let in_order: Vec<usize> = (0..count).collect();
             for (name, order) in [("match in order", &in_order), ("match at random", &order)] {
@@ -398,7 +422,9 @@ mod tests {
                     .for_each(|t| assert_eq!(index.remove(t, 0), Removed::Last));
             });
             timed("add", &mut |index| {
-                topics.iter().for_each(|t| assert!(index.add(t, 0)))
+                topics
+                    .iter()
+                    .for_each(|t| assert!(index.add(t, 0).unwrap()))
             });
             timed("remove pipe", &mut |index| index.remove_pipe(0, |_, _| {}));
         }
@@ -408,12 +434,12 @@ mod tests {
     fn many_subscribers_of_one_topic_and_many_sizes_stay_sane() {
         let mut index = Subscriptions::default();
         for slot in (0..100_000).rev() {
-            assert_eq!(index.add(b"all", slot), slot == 99_999);
+            assert_eq!(index.add(b"all", slot), Ok(slot == 99_999));
         }
         assert_eq!(matches(&index, b"all of them").len(), 100_000);
         let long = vec![b'x'; 5000];
         for size in 0..long.len() {
-            index.add(&long[..size], 7);
+            index.add(&long[..size], 7).unwrap();
         }
         let mut found = 0;
         index.matches(&long, |_| found += 1);

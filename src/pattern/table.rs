@@ -5,7 +5,7 @@
 //! guess wrong but whether it finds what it looks for. Each place has four bytes, the number and as much of the hash as there
 //! are bits left, so that other numbers are hardly ever asked for.
 
-use crate::memory;
+use crate::{error::Result, memory};
 
 /// The places of a line; two to the power of `WIDTH_BITS`.
 const WIDTH: usize = 8;
@@ -39,17 +39,21 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table with room for so many numbers and a quarter more, which are all below that.
-    pub fn new(numbers: usize) -> Table {
+    /// An empty table with room for so many numbers and a quarter more, which are all below that. ENOMEM.
+    pub fn new(numbers: usize) -> Result<Table> {
         let mut bits = WIDTH_BITS;
         while (numbers + 1) * 20 > (1 << bits) * FULL {
             bits += 1;
         }
-        Table {
-            lines: vec![Line([FREE; WIDTH]); (1 << bits) / WIDTH],
+        let count = (1 << bits) / WIDTH;
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count)?;
+        lines.resize(count, Line([FREE; WIDTH]));
+        Ok(Table {
+            lines,
             bits,
             used: 0,
-        }
+        })
     }
 
     /// Whether there is no room for another number.
@@ -165,12 +169,12 @@ mod tests {
         let mut table = Table::default();
         assert!(table.is_full() && table.find(1, |_| true).is_none());
         table.prefetch(1);
-        table = Table::new(1000);
+        table = Table::new(1000).unwrap();
         for round in 0..20 {
             for number in 0..1000 {
                 assert!(is_there(&table, number).is_none());
                 if table.is_full() {
-                    table = Table::new(1000);
+                    table = Table::new(1000).unwrap();
                     (0..number).for_each(|number| table.insert(hash(number), number));
                 }
                 table.insert(hash(number), number);

@@ -14,6 +14,10 @@ use super::{
     pieces::Pieces,
     table::Table,
 };
+use crate::{
+    error::{Error, Result},
+    memory,
+};
 
 const INLINE_MAX: usize = 11;
 /// In the place of a size: the topic is elsewhere; there is no topic.
@@ -104,13 +108,14 @@ struct Initial {
     sizes: Vec<(usize, u32)>,
 }
 
-/// Makes room for more by a quarter rather than by doubling, once that is a lot.
-fn make_room(bytes: &mut Vec<u8>, more: usize) {
+/// Makes room for more by a quarter rather than by doubling, once that is a lot. ENOMEM.
+fn make_room(bytes: &mut Vec<u8>, more: usize) -> Result<()> {
     let len = bytes.len();
     if bytes.capacity() - len < more {
         let usual = if len < 1024 { len } else { len / 4 };
-        bytes.reserve_exact(more.max(usual));
+        bytes.try_reserve_exact(more.max(usual))?;
     }
+    Ok(())
 }
 
 /// Whether they are the same. Those of usual sizes are compared without a call.
@@ -161,8 +166,8 @@ impl Topics {
     }
 
     /// The topic's number, and false; or if it isn't there yet, it is added with this number, and
-    /// true. None if there can't be as many topics.
-    pub fn insert(&mut self, topic: &[u8], value: u32) -> Option<(&mut u32, bool)> {
+    /// true. ENOMEM, also if there can't be as many topics.
+    pub fn insert(&mut self, topic: &[u8], value: u32) -> Result<(&mut u32, bool)> {
         self.insert_hashed(self.hash(topic), topic, value)
     }
 
@@ -172,16 +177,11 @@ impl Topics {
         hash: u32,
         topic: &[u8],
         value: u32,
-    ) -> Option<(&mut u32, bool)> {
+    ) -> Result<(&mut u32, bool)> {
         if let Some(place) = self.find(hash, topic) {
-            return Some((self.value_at(place), false));
+            return Ok((self.value_at(place), false));
         }
-        if self.len >= TOPICS_MAX {
-            return None;
-        }
-        if self.table.is_full() {
-            self.rebuild();
-        }
+        self.reserve(topic)?;
         let mut entry = Entry {
             hash,
             value,
@@ -192,12 +192,11 @@ impl Topics {
             entry.size = topic.len() as u8;
         } else {
             entry.set_outside(self.bytes.len(), topic.len());
-            make_room(&mut self.bytes, topic.len());
             self.bytes.extend_from_slice(topic);
         }
         let mut i = self.entries.len();
         if self.len == i {
-            self.entries.push(entry);
+            self.entries.push(entry)?;
         } else {
             i = self.free as usize;
             self.free = self.entries[i].value;
@@ -206,15 +205,37 @@ impl Topics {
         self.len += 1;
         self.table.insert(hash, i);
         self.count(i, true);
-        Some((&mut self.entries[i].value, true))
+        Ok((&mut self.entries[i].value, true))
     }
 
-    /// Makes the table anew, so that there is room for a quarter more at least.
-    fn rebuild(&mut self) {
-        // The old one goes first: nothing in it is needed.
-        self.table = Table::default();
-        // Free entries count, since each has a number, too.
-        self.table = Table::new(self.entries.len());
+    /// Makes room for a topic, so that it can be [inserted](Topics::insert). ENOMEM, also if there can't be as many topics.
+    pub fn reserve(&mut self, topic: &[u8]) -> Result<()> {
+        if self.len >= TOPICS_MAX {
+            return Err(Error::ENOMEM);
+        }
+        if self.table.is_full() {
+            // Free entries count, since each has a number, too.
+            let table = Table::new(self.entries.len())?;
+            self.fill(table);
+        }
+        if topic.len() > INLINE_MAX {
+            make_room(&mut self.bytes, topic.len())?;
+        }
+        if self.len == self.entries.len() {
+            self.entries.reserve()?;
+        }
+        if let Some(byte) = topic.first() {
+            match self.initials.binary_search_by_key(byte, |i| i.byte) {
+                Ok(place) => self.initials[place].sizes.try_reserve(1)?,
+                Err(_) => self.initials.try_reserve(1)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Has this table, which is empty, take the place of the one that there is.
+    fn fill(&mut self, table: Table) {
+        self.table = table;
         let mut ahead = self.entries.iter().skip(AHEAD);
         for (i, entry) in self.entries.iter().enumerate() {
             if let Some(ahead) = ahead.next() {
@@ -281,18 +302,24 @@ impl Topics {
         self.table.remove(place);
     }
 
-    /// Gives memory back.
+    /// Gives memory back, if there is enough of it to move what is left.
     fn shrink(&mut self) {
-        if self.entries.len() > 64 && self.len < self.entries.len() / 8 {
-            self.entries = std::mem::take(&mut self.entries).filter(|entry| entry.size != EMPTY);
+        if self.entries.len() > 64
+            && self.len < self.entries.len() / 8
+            && let Ok(entries) = self.entries.filter(|entry| entry.size != EMPTY)
+            && let Ok(table) = Table::new(entries.len())
+        {
+            self.entries = entries;
             if self.empty.is_some() {
                 let empty = self.entries.iter().position(|entry| entry.size == 0);
                 self.empty = empty.map(|i| i as u32);
             }
-            self.rebuild();
+            self.fill(table);
         }
-        if self.waste > 4096 && self.waste > self.bytes.len() / 2 {
-            let mut bytes = Vec::with_capacity(self.bytes.len() - self.waste);
+        if self.waste > 4096
+            && self.waste > self.bytes.len() / 2
+            && let Ok(mut bytes) = memory::with_room(self.bytes.len() - self.waste)
+        {
             let entries = self.entries.iter_mut();
             for entry in entries.filter(|entry| entry.size == OUTSIDE) {
                 let (start, size) = entry.outside();

@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    memory,
     message::{MetadataRef, Received, Sink, Source},
     pipe::{Kind, PipeId},
 };
 
 /// What is to be received.
 struct Pending {
-    body: Box<[u8]>,
+    body: Vec<u8>,
     metadata: Option<MetadataRef>,
     more: bool,
     /// Of a subscription that is to be handled by the program: who it came from, if it is there.
@@ -27,16 +28,17 @@ struct Pending {
 }
 
 impl Pending {
-    fn subscription(subscribe: bool, topic: &[u8]) -> Pending {
-        let mut body = Vec::with_capacity(1 + topic.len());
+    /// ENOMEM.
+    fn subscription(subscribe: bool, topic: &[u8]) -> Result<Pending> {
+        let mut body = memory::with_room(1 + topic.len())?;
         body.push(u8::from(subscribe));
         body.extend_from_slice(topic);
-        Pending {
-            body: body.into(),
+        Ok(Pending {
+            body,
             metadata: None,
             more: false,
             from: None,
-        }
+        })
     }
 }
 
@@ -99,20 +101,31 @@ impl XPub {
         let Some(end) = pipes.get_mut(id) else {
             return;
         };
+        let mut is_lost = false;
         while let Some((kind, body, peer)) = end.peek() {
-            self.take(id, kind, body, peer.metadata.as_ref());
+            is_lost |= self.take(id, kind, body, peer.metadata.as_ref()).is_err();
             end.skip();
             if let Some((_, topic)) = end.glance().and_then(as_subscription) {
                 self.subscriptions.expect(topic);
             }
+        }
+        if is_lost {
+            // Over the next connection the peer subscribes to all again.
+            end.far().lose();
         }
         if end.is_at_end() {
             pipes.end(id);
         }
     }
 
-    /// Takes a part that a peer has sent.
-    fn take(&mut self, id: PipeId, kind: Kind, body: &[u8], metadata: Option<&MetadataRef>) {
+    /// Takes a part that a peer has sent. ENOMEM.
+    fn take(
+        &mut self,
+        id: PipeId,
+        kind: Kind,
+        body: &[u8],
+        metadata: Option<&MetadataRef>,
+    ) -> Result<()> {
         let first = !self.more_in;
         self.more_in = kind.more();
         let subscription = match first || self.subscribing {
@@ -124,61 +137,68 @@ impl XPub {
         }
         let pending = match subscription {
             Some((subscribe, topic)) => {
-                let (notify, from) = self.subscription(id, subscribe, topic);
+                let (notify, from) = self.subscription(id, subscribe, topic)?;
                 if !notify {
-                    return;
+                    return Ok(());
                 }
                 Pending {
                     from,
-                    ..Pending::subscription(subscribe, topic)
+                    ..Pending::subscription(subscribe, topic)?
                 }
             }
-            None if self.mute => return,
+            None if self.mute => return Ok(()),
             None => Pending {
-                body: body.into(),
+                body: memory::copied(body)?,
                 metadata: None,
                 more: kind.more(),
                 from: None,
             },
         };
+        self.pending.try_reserve(1)?;
         self.pending.push_back(Pending {
             metadata: metadata.cloned(),
             ..pending
         });
+        Ok(())
     }
 
-    /// Does what a subscription asks for. Whether the program is to know, and from whom.
+    /// Does what a subscription asks for. Whether the program is to know, and from whom. ENOMEM.
     fn subscription(
         &mut self,
         id: PipeId,
         subscribe: bool,
         topic: &[u8],
-    ) -> (bool, Option<Option<PipeId>>) {
+    ) -> Result<(bool, Option<Option<PipeId>>)> {
         if self.options.xpub_manual {
             if subscribe {
-                self.manual.add(topic, slot(id));
+                self.manual.add(topic, slot(id))?;
             } else {
                 self.manual.remove(topic, slot(id));
             }
-            return (!self.mute, Some(Some(id)));
+            return Ok((!self.mute, Some(Some(id))));
         }
         let notify = if subscribe {
-            self.subscriptions.add(topic, slot(id)) || self.options.verbose_subscribe
+            self.subscriptions.add(topic, slot(id))? || self.options.verbose_subscribe
         } else {
             self.subscriptions.remove(topic, slot(id)) != Removed::One
                 || self.options.verbose_cancel
         };
-        (notify && !self.mute, None)
+        Ok((notify && !self.mute, None))
     }
 
     /// Forgets the subscriptions of a pipe, and passes on what nobody wants any more.
     fn forget(&mut self, id: PipeId) {
         let manual = self.options.xpub_manual;
         let (mute, all) = (self.mute, manual || self.options.verbose_cancel);
-        let mut gone: Vec<Box<[u8]>> = Vec::new();
+        let mut gone: Vec<Vec<u8>> = Vec::new();
+        // What there is no memory for, the program isn't told.
         let mut note = |topic: &[u8], last: bool| {
-            if !mute && (all || last) {
-                gone.push(topic.into());
+            if !mute
+                && (all || last)
+                && let Ok(topic) = memory::copied(topic)
+                && gone.try_reserve(1).is_ok()
+            {
+                gone.push(topic);
             }
         };
         if manual {
@@ -192,10 +212,16 @@ impl XPub {
         if self.last == Some(id) || (manual && !gone.is_empty()) {
             self.last = None;
         }
-        self.pending.extend(gone.iter().map(|topic| Pending {
-            from: manual.then_some(None),
-            ..Pending::subscription(false, topic)
-        }));
+        for topic in gone {
+            if let Ok(pending) = Pending::subscription(false, &topic)
+                && self.pending.try_reserve(1).is_ok()
+            {
+                self.pending.push_back(Pending {
+                    from: manual.then_some(None),
+                    ..pending
+                });
+            }
+        }
     }
 
     /// Takes the subscriptions that have come as far as this machine, but not further: the I/O thread may wait for the very
@@ -217,8 +243,10 @@ impl XPub {
             return false;
         }
         self.hurried = 0;
-        for id in pipes.ids() {
-            self.read(pipes, id);
+        for slot in 0..pipes.slots() {
+            if let Some(id) = pipes.id_at(slot) {
+                self.read(pipes, id);
+            }
         }
         true
     }
@@ -331,7 +359,7 @@ impl Pattern for XPub {
             return Err(Error::EINVAL);
         }
         if let Some(last) = self.last {
-            self.subscriptions.add(topic, slot(last));
+            self.subscriptions.add(topic, slot(last))?;
         }
         Ok(())
     }

@@ -51,15 +51,23 @@ impl XSub {
     /// Sends all that was subscribed to.
     fn introduce(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(end) = pipes.get_mut(id) {
-            for topic in self.interests.sorted() {
-                // Without memory for it, the peer sends less than it could.
-                let _ = end.write_subscription(true, topic);
+            let interests = &mut self.interests;
+            let told = interests.for_each(|topic| end.write_subscription(true, topic));
+            if told.is_err() {
+                // It is told over the next connection, or else soon.
+                match end.is_inproc() {
+                    true => end.door().hiccup(),
+                    false => end.far().lose(),
+                }
             }
         }
     }
 
-    /// Keeps a subscription in mind. Whether the peers are to know.
-    fn note(&mut self, subscribe: bool, topic: &[u8]) -> bool {
+    /// Keeps a subscription in mind. Whether the peers are to know. ENOMEM, and nothing done.
+    fn note(&mut self, subscribe: bool, topic: &[u8]) -> Result<bool> {
+        if subscribe {
+            self.interests.add(topic)?;
+        }
         if topic.is_empty() {
             self.everything = match subscribe {
                 true => self.everything.saturating_add(1),
@@ -68,10 +76,9 @@ impl XSub {
         }
         if subscribe {
             // Those who know already are told, too: an XPUB may be verbose.
-            self.interests.add(topic);
-            return true;
+            return Ok(true);
         }
-        self.interests.remove(topic) || self.verbose_cancel
+        Ok(self.interests.remove(topic) || self.verbose_cancel)
     }
 
     fn tell(&mut self, pipes: &mut Pipes, subscribe: bool, topic: &[u8]) -> Result<()> {
@@ -138,7 +145,7 @@ impl Pattern for XSub {
             && let [kind @ (0 | 1), topic @ ..] = part.bytes()
         {
             self.subscribing = true;
-            let tell = self.note(*kind == 1, topic);
+            let tell = self.note(*kind == 1, topic)?;
             if !tell || first && !more {
                 if tell {
                     self.tell(pipes, *kind == 1, topic)?;
@@ -194,7 +201,7 @@ impl Pattern for XSub {
         if !self.filter {
             return Err(Error::EINVAL);
         }
-        self.note(true, topic);
+        self.note(true, topic)?;
         self.tell(pipes, true, topic)
     }
 
@@ -202,7 +209,7 @@ impl Pattern for XSub {
         if !self.filter {
             return Err(Error::EINVAL);
         }
-        if self.note(false, topic) {
+        if self.note(false, topic)? {
             self.tell(pipes, false, topic)?;
         }
         Ok(())

@@ -24,7 +24,7 @@ use std::{
 };
 use std::{mem::MaybeUninit, ptr::NonNull};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Slots in the first chunk, and in later ones at most. Many pipes have one value, that of their peer.
 const FIRST: usize = 2;
@@ -42,7 +42,7 @@ type Link<T> = NonNull<Chunk<T>>;
 impl<T> Chunk<T> {
     fn allocate(slots: usize) -> Result<Link<T>> {
         let mut all = Vec::new();
-        all.try_reserve_exact(slots).map_err(|_| Error::ENOMEM)?;
+        all.try_reserve_exact(slots)?;
         all.resize_with(slots, || UnsafeCell::new(MaybeUninit::uninit()));
         let chunk = Box::new(Chunk {
             slots: all.into_boxed_slice(),

@@ -8,7 +8,10 @@ use super::{
     record::Aside,
     rx::{Position, Rx},
 };
-use crate::frame::{self, Limit, Walk};
+use crate::{
+    error::Result,
+    frame::{self, Limit, Walk},
+};
 
 /// A batch has no more pieces than this.
 const PIECES_MAX: usize = 1024;
@@ -97,18 +100,23 @@ impl Rx {
     }
 
     /// Collects frames to be written as they are: some `limit` bytes, and at least one frame. Those that are subscriptions,
-    /// too, if the peer takes the command for it (`commands`).
-    pub fn gather(&mut self, batch: &mut Batch, limit: usize, commands: bool) -> Gathered {
+    /// too, if the peer takes the command for it (`commands`). ENOMEM.
+    pub fn gather(&mut self, batch: &mut Batch, limit: usize, commands: bool) -> Result<Gathered> {
         batch.pieces.clear();
         (batch.bytes, batch.messages, batch.end) = (0, 0, None);
         if !self.has_records() {
-            return Gathered::Nothing;
+            return Ok(Gathered::Nothing);
         }
         let mut skip = self.partial;
         let mut progress = self.progress();
         let mut values = self.aside.iter().skip(self.ahead);
         let mut result = Gathered::Nothing;
         while batch.bytes < limit && batch.pieces.len() + 2 <= PIECES_MAX {
+            match batch.pieces.try_reserve(2) {
+                Err(error) if batch.bytes == 0 => return Err(error.into()),
+                Err(_) => break,
+                Ok(()) => {}
+            }
             let run = self.run_at(&mut progress.at);
             let records = self.bytes_at(progress.at, run);
             if records.is_empty() {
@@ -151,7 +159,7 @@ impl Rx {
             batch.end = Some(progress);
             result = Gathered::Some;
         }
-        result
+        Ok(result)
     }
 
     /// Says how many of the batch's bytes went out. Returns how many messages are done with.

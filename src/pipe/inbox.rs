@@ -373,6 +373,10 @@ impl Far for Door {
     fn closed(&self, _: Option<Duration>) {
         self.push(Event::Closed);
     }
+
+    fn lose(&self) {
+        self.hiccup();
+    }
 }
 
 #[cfg(test)]

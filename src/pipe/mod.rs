@@ -76,6 +76,9 @@ pub trait Far: Send + Sync {
     fn shut(&self, linger: Option<Duration>) {
         self.closed(linger);
     }
+    /// There was no memory for something that the peer had sent or was to be sent: the connection is lost and made again,
+    /// or where there is none, the peer does as if it were.
+    fn lose(&self) {}
     /// The socket knows that the connection was given up ([`Event::GivenUp`]).
     fn gave_up_noticed(&self) {}
 

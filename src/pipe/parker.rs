@@ -62,6 +62,9 @@ impl Parker {
                 return false;
             };
             if !held.iter().any(|other| Arc::ptr_eq(other, self)) {
+                if held.try_reserve(1).is_err() {
+                    return false;
+                }
                 held.push(self.clone());
             }
             true

@@ -89,13 +89,13 @@ fn gathered_bytes_are_the_wire_and_survive_a_lost_connection() {
                     _ => tx.write(more, &mut Source::Copy(&mut Copies::new(message, 1))),
                 }
                 .unwrap();
-                frame::write(Flags::more_if(more), &body, &mut wire);
+                frame::write(Flags::more_if(more), &body, &mut wire).unwrap();
             }
             let _ = tx.publish();
             expected.push(wire);
         }
         let (mut batch, mut done, mut seen) = (Batch::default(), 0, Vec::<u8>::new());
-        while rx.gather(&mut batch, 512 * 1024, random(2) == 0) == Gathered::Some {
+        while rx.gather(&mut batch, 512 * 1024, random(2) == 0) == Ok(Gathered::Some) {
             let n = random(batch.bytes) + 1;
             let mut left = n;
             for piece in batch.pieces() {
@@ -319,13 +319,15 @@ fn frames_of_all_sizes_are_kept_whatever_was_passed_over_before() {
     for size in sizes {
         for (skipped, kept) in [(size, size % 700), (size % 300, size)] {
             wire.clear();
-            frame::write(Flags::COMMAND, &body[..skipped], &mut wire);
+            frame::write(Flags::COMMAND, &body[..skipped], &mut wire).unwrap();
             // Bits that are reserved, one of them the mark's.
             let first = wire.len();
-            frame::write(Flags::more_if(kept % 3 == 0), &body[..kept], &mut wire);
+            frame::write(Flags::more_if(kept % 3 == 0), &body[..kept], &mut wire).unwrap();
             wire[first] |= [0, 0x80, 0x78][size % 3];
-            Codec::Clear.encode_command(&Command::Subscribe(&body[..kept]), &mut wire);
-            frame::write(Flags::NONE, b"last", &mut wire);
+            Codec::Clear
+                .encode_command(&Command::Subscribe(&body[..kept]), &mut wire)
+                .unwrap();
+            frame::write(Flags::NONE, b"last", &mut wire).unwrap();
             let (one, two) = wire.split_at(wire.len() - size % 7);
             tx.stage(one).unwrap();
             tx.skip(frame::frame_len(skipped).unwrap());
@@ -377,13 +379,13 @@ fn subscriptions_of_all_sizes_are_commands() {
                 true => Command::Subscribe(topic),
                 false => Command::Cancel(topic),
             };
-            Codec::Clear.encode_command(&command, &mut wire);
+            Codec::Clear.encode_command(&command, &mut wire).unwrap();
         }
         let _ = tx.publish();
         let mut batch = Batch::default();
-        assert_eq!(rx.gather(&mut batch, 1, false), Gathered::Special);
+        assert_eq!(rx.gather(&mut batch, 1, false), Ok(Gathered::Special));
         let mut gathered: Vec<u8> = Vec::new();
-        while rx.gather(&mut batch, 1 << 20, true) == Gathered::Some {
+        while rx.gather(&mut batch, 1 << 20, true) == Ok(Gathered::Some) {
             for piece in batch.pieces() {
                 // SAFETY: gathered, and not sent yet.
                 gathered.extend_from_slice(unsafe {

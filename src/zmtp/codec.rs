@@ -46,38 +46,39 @@ impl Codec {
     }
 
     /// Appends a frame whose body is `parts` one after the other.
-    pub fn encode(&mut self, flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) {
-        let body_len = parts.iter().map(|part| part.len()).sum();
+    ///
+    /// # Errors
+    /// `ENOMEM`, and nothing is done.
+    pub fn encode(&mut self, flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
         match self {
-            Codec::V1 => {
-                let mut header = [0; v1::MAX_HEADER];
-                let header_len = v1::write_header(flags, body_len, &mut header);
-                out.extend_from_slice(&header[..header_len]);
-            }
-            Codec::Clear => return frame::write_parts(flags, parts, out),
-            Codec::Curve(session) => return session.encode(flags, parts, out),
-        }
-        for part in parts {
-            out.extend_from_slice(part);
+            Codec::V1 => v1::write_parts(flags, parts, out),
+            Codec::Clear => frame::write_parts(flags, parts, out),
+            Codec::Curve(session) => session.encode(flags, parts, out),
         }
     }
 
     /// Appends a command. Only for peers of ZMTP 3.
-    pub fn encode_command(&mut self, command: &Command<'_>, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// `ENOMEM`, and nothing is done.
+    pub fn encode_command(&mut self, command: &Command<'_>, out: &mut Vec<u8>) -> Result<()> {
         let mut body = Vec::new();
-        command.encode(&mut body);
-        self.encode(Flags::COMMAND, &[&body], out);
+        command.encode(&mut body)?;
+        self.encode(Flags::COMMAND, &[&body], out)
     }
 
     /// Appends what begins (`subscribe`) or ends a subscription with a peer of that version.
+    ///
+    /// # Errors
+    /// `ENOMEM`, and nothing is done.
     pub fn encode_subscription(
         &mut self,
         version: Version,
         subscribe: bool,
         topic: &[u8],
         out: &mut Vec<u8>,
-    ) {
+    ) -> Result<()> {
         let (flags, prefix) = command::subscription(version, subscribe);
-        self.encode(flags, &[prefix, topic], out);
+        self.encode(flags, &[prefix, topic], out)
     }
 }

@@ -3,7 +3,10 @@
 //! Owns the layout of a command frame's body. Says nothing of when to send or how to answer one.
 
 use super::{Version, frame::Flags};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    memory,
+};
 
 /// The most octets of a PING's context that are echoed.
 pub const MAX_PING_CONTEXT: usize = 16;
@@ -62,30 +65,22 @@ impl<'a> Command<'a> {
     }
 
     /// Appends the body of the command's frame. A name over 255 octets is cut there.
-    pub fn encode(&self, body: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn encode(&self, body: &mut Vec<u8>) -> Result<()> {
+        let mut append = |parts: &[&[u8]]| {
+            let mut parts = parts.iter();
+            parts.try_for_each(|part| memory::append(body, part))
+        };
         match *self {
-            Command::Ping { ttl, context } => {
-                body.extend_from_slice(b"\x04PING");
-                body.extend_from_slice(&ttl.to_be_bytes());
-                body.extend_from_slice(context);
-            }
-            Command::Pong { context } => {
-                body.extend_from_slice(b"\x04PONG");
-                body.extend_from_slice(context);
-            }
-            Command::Subscribe(topic) => {
-                body.extend_from_slice(SUBSCRIBE);
-                body.extend_from_slice(topic);
-            }
-            Command::Cancel(topic) => {
-                body.extend_from_slice(CANCEL);
-                body.extend_from_slice(topic);
-            }
-            Command::Other { name, body: rest } => {
+            Command::Ping { ttl, context } => append(&[b"\x04PING", &ttl.to_be_bytes(), context]),
+            Command::Pong { context } => append(&[b"\x04PONG", context]),
+            Command::Subscribe(topic) => append(&[SUBSCRIBE, topic]),
+            Command::Cancel(topic) => append(&[CANCEL, topic]),
+            Command::Other { name, body } => {
                 let name = &name[..name.len().min(255)];
-                body.push(name.len() as u8);
-                body.extend_from_slice(name);
-                body.extend_from_slice(rest);
+                append(&[&[name.len() as u8], name, body])
             }
         }
     }
@@ -151,7 +146,7 @@ mod tests {
         for (bytes, command) in pairs {
             assert_eq!(Command::parse(bytes), Ok(command));
             let mut body = Vec::new();
-            command.encode(&mut body);
+            command.encode(&mut body).unwrap();
             assert_eq!(body, bytes);
         }
     }

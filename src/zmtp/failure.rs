@@ -20,6 +20,12 @@ pub enum Failure {
     Quiet(Error),
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Quiet(error)
+    }
+}
+
 impl Failure {
     /// The event to report before that of the connection's end, and its value.
     pub fn event(self) -> Option<(c_int, c_int)> {
@@ -43,6 +49,9 @@ impl Failure {
             Failure::NoDetail(error) | Failure::Quiet(error) => error,
         }
     }
+
+    /// There was no memory for it, which is nobody's fault, and may be there next time.
+    pub const NO_MEMORY: Failure = Failure::Quiet(Error::ENOMEM);
 
     /// A command that is longer than any is to be. libzmq has no event for that, as it has no such limit.
     pub(super) const TOO_LARGE: Failure =

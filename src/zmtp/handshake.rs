@@ -12,7 +12,7 @@ use super::{
     v1,
     zap::{Reply, Request},
 };
-use crate::{consts, error::Error, options::SocketType};
+use crate::{consts, error::Error, memory, options::SocketType};
 
 /// The most octets of a handshake command, or of an old peer's routing id. Who sends them isn't authenticated yet; what
 /// libzmq's peers need is a few hundred, or some thousands with properties of the application's.
@@ -91,7 +91,7 @@ impl Handshake {
                         greeting::Outcome::More(greeting) => {
                             let state = State::Greeting(greeting);
                             let step = step(context, frame, Next::Wait(state));
-                            return Ok((step, input.len()));
+                            return Ok((step?, input.len()));
                         }
                         greeting::Outcome::Unversioned { received, len } => {
                             frame.extend_from_slice(&received[..len]);
@@ -108,7 +108,7 @@ impl Handshake {
                 State::RoutingId | State::Mechanism(_) => {
                     let Some(body_at) = next_frame(&context, &mut frame, &mut rest)? else {
                         let step = step(context, frame, Next::Wait(state));
-                        return Ok((step, input.len()));
+                        return Ok((step?, input.len()));
                     };
                     // Some have a password.
                     let whole = Zeroizing::new(std::mem::take(&mut frame));
@@ -119,7 +119,7 @@ impl Handshake {
                             next.map(State::Mechanism)
                         }
                         _ => {
-                            context.routing_id = body.to_vec();
+                            context.routing_id = memory::copied(body)?;
                             Next::Ready(match context.version {
                                 Version::V1 => Codec::V1,
                                 _ => Codec::Clear,
@@ -130,7 +130,7 @@ impl Handshake {
             };
             match next {
                 Next::Wait(waiting) => state = waiting,
-                next => return Ok((step(context, frame, next), input.len() - rest.len())),
+                next => return Ok((step(context, frame, next)?, input.len() - rest.len())),
             }
         }
     }
@@ -166,14 +166,14 @@ impl Handshake {
             return Err(Failure::Quiet(Error::EFSM));
         };
         let next = mechanism.on_zap(verdict, &mut context, out)?;
-        Ok(step(context, frame, next.map(State::Mechanism)))
+        step(context, frame, next.map(State::Mechanism))
     }
 }
 
 /// Packs up for the caller.
-fn step(mut context: Box<Context>, frame: Vec<u8>, next: Next<State>) -> Step {
+fn step(mut context: Box<Context>, frame: Vec<u8>, next: Next<State>) -> Result<Step, Failure> {
     let properties = match &next {
-        Next::Ready(_) => context.take_properties(),
+        Next::Ready(_) => context.take_properties()?,
         _ => Properties::default(),
     };
     let handshake = |context, state| Handshake {
@@ -181,7 +181,7 @@ fn step(mut context: Box<Context>, frame: Vec<u8>, next: Next<State>) -> Step {
         frame,
         state,
     };
-    match next {
+    Ok(match next {
         Next::Wait(state) => Step::More(handshake(context, state)),
         Next::AskZap(state, request) => Step::AskZap(handshake(context, state), request),
         Next::Refuse(state, failure) => Step::Refused(handshake(context, state), failure),
@@ -192,7 +192,7 @@ fn step(mut context: Box<Context>, frame: Vec<u8>, next: Next<State>) -> Step {
             codec,
             wants_everything: context.wants_everything,
         }),
-    }
+    })
 }
 
 /// Sends our routing id to a ZMTP 1 or 2 peer; to an `unversioned` one the header of that message is already out.
@@ -208,10 +208,10 @@ fn old_peer(
         return Err(Failure::Quiet(Error::EPROTO));
     }
     match version {
-        _ if unversioned => out.extend_from_slice(&local.routing_id),
+        _ if unversioned => memory::append(out, &local.routing_id),
         Version::V1 => v1::write(Flags::NONE, &local.routing_id, out),
         _ => frame::write(Flags::NONE, &local.routing_id, out),
-    }
+    }?;
     context.version = version;
     context.wants_everything =
         unversioned && matches!(local.socket_type, SocketType::Pub | SocketType::XPub);
@@ -264,7 +264,8 @@ fn next_frame(
         }
         let (taken, left) = input.split_at(wanted.min(input.len()));
         if frame.capacity() - frame.len() < taken.len() {
-            frame.reserve_exact(wanted.min(frame.len().max(taken.len()).max(STEP)));
+            let room = wanted.min(frame.len().max(taken.len()).max(STEP));
+            frame.try_reserve_exact(room).map_err(Error::from)?;
         }
         frame.extend_from_slice(taken);
         *input = left;
@@ -290,7 +291,7 @@ mod tests {
     fn room_is_made_for_what_has_come() {
         let context = Context::new(Local::new(SocketType::Pull));
         let mut wire = Vec::new();
-        frame::write(Flags::COMMAND, &vec![7; MAX_COMMAND], &mut wire);
+        frame::write(Flags::COMMAND, &vec![7; MAX_COMMAND], &mut wire).unwrap();
         for piece in [1, 100, 4096, 10_000] {
             let mut frame = Vec::new();
             for input in wire[..wire.len() - 1].chunks(piece) {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     consts,
     error::{Error, Result},
+    memory,
 };
 
 /// What is known of both sides of a handshake.
@@ -41,17 +42,17 @@ impl Context {
     /// Takes in the peer's metadata.
     ///
     /// # Errors
-    /// `EPROTO` if it is malformed, `EINVAL` if its socket type is no match for ours.
+    /// `EPROTO` if it is malformed, `EINVAL` if its socket type is no match for ours, `ENOMEM`.
     pub fn learn(&mut self, metadata: &[u8]) -> Result<()> {
-        let mut told = Properties::with_capacity(metadata.len());
+        let mut told = Properties::with_room(metadata.len())?;
         for property in metadata::properties(metadata) {
             let (name, value) = property?;
             match name {
-                IDENTITY => self.routing_id = value.to_vec(),
+                IDENTITY => self.routing_id = memory::copied(value)?,
                 SOCKET_TYPE if !self.local.socket_type.accepts(value) => return Err(Error::EINVAL),
                 _ => {}
             }
-            told.push(name, value);
+            told.push(name, value)?;
         }
         self.told = told;
         Ok(())
@@ -61,7 +62,7 @@ impl Context {
     pub fn vouch(&mut self, reply: Reply) -> std::result::Result<Status, Failure> {
         let properties = reply.properties;
         if let Some(routing_id) = properties.get(IDENTITY) {
-            self.routing_id = routing_id.to_vec();
+            self.routing_id = memory::copied(routing_id)?;
         }
         if let Some(socket_type) = properties.get(SOCKET_TYPE)
             && !self.local.socket_type.accepts(socket_type)
@@ -74,11 +75,11 @@ impl Context {
         Ok(reply.status)
     }
 
-    /// All that is known of the peer. What the ZAP handler says goes first.
-    pub fn take_properties(&mut self) -> Properties {
+    /// All that is known of the peer. What the ZAP handler says goes first. `ENOMEM`.
+    pub fn take_properties(&mut self) -> Result<Properties> {
         let mut all = std::mem::take(&mut self.vouched);
-        all.append(&std::mem::take(&mut self.told));
-        all
+        all.append(&std::mem::take(&mut self.told))?;
+        Ok(all)
     }
 }
 
@@ -134,7 +135,7 @@ impl Mechanism {
         match &cx.local.security {
             Security::Null => Null::start(cx, out).map(|next| next.map(Null)),
             Security::PlainClient { username, password } => {
-                let client = plain::Client::start(username, password, out);
+                let client = plain::Client::start(username, password, out)?;
                 Ok(Next::Wait(PlainClient(client)))
             }
             Security::PlainServer => Ok(Next::Wait(PlainServer(plain::Server::Hello))),
@@ -186,21 +187,29 @@ pub fn check_name(command: &[u8]) -> std::result::Result<(), Failure> {
     .map_err(|()| Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED))
 }
 
-/// Appends a handshake command that consists of its name and this side's metadata.
-pub fn write_metadata_command(name: &[u8], local: &Local, out: &mut Vec<u8>) {
+/// Appends a handshake command that consists of its name and this side's metadata. `ENOMEM`.
+pub fn write_metadata_command(name: &[u8], local: &Local, out: &mut Vec<u8>) -> Result<()> {
     let mut command = name.to_vec();
-    metadata::write_local(local, &mut command);
-    frame::write(Flags::COMMAND, &command, out);
+    metadata::write_local(local, &mut command)?;
+    frame::write(Flags::COMMAND, &command, out)
+}
+
+/// What it means that the server's metadata can't be [learnt](Context::learn).
+pub fn invalid_metadata(error: Error) -> Failure {
+    match error {
+        Error::ENOMEM => Failure::NO_MEMORY,
+        _ => Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA),
+    }
 }
 
 pub const ERROR: &[u8] = b"\x05ERROR";
 
-/// Appends the ERROR that tells a peer that it was turned down, and why.
-pub fn write_error(status: Status, out: &mut Vec<u8>) {
+/// Appends the ERROR that tells a peer that it was turned down, and why. `ENOMEM`.
+pub fn write_error(status: Status, out: &mut Vec<u8>) -> Result<()> {
     let mut command = ERROR.to_vec();
     command.push(3);
     command.extend_from_slice(status.digits());
-    frame::write(Flags::COMMAND, &command, out);
+    frame::write(Flags::COMMAND, &command, out)
 }
 
 /// What a peer's ERROR means; `reason` is all that follows the command's name.

@@ -5,6 +5,7 @@
 use super::Local;
 use crate::{
     error::{Error, Result},
+    memory,
     options::SocketType,
 };
 
@@ -26,22 +27,23 @@ pub struct Properties {
 }
 
 impl Properties {
-    /// None yet, with room for so many octets of them.
-    pub fn with_capacity(octets: usize) -> Properties {
-        Properties {
-            encoded: Vec::with_capacity(octets),
-        }
+    /// None yet, with room for so many octets of them. `ENOMEM`.
+    pub fn with_room(octets: usize) -> Result<Properties> {
+        Ok(Properties {
+            encoded: memory::with_room(octets)?,
+        })
     }
 
-    /// Adds a property. One with a name or value too long for the wire is left out.
-    pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        write(name, value, &mut self.encoded);
+    /// Adds a property. One with a name or value too long for the wire is left out. `ENOMEM`.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<()> {
+        write(name, value, &mut self.encoded)
     }
 
-    /// Adds those of `other`.
-    pub fn append(&mut self, other: &Properties) {
-        self.encoded.reserve_exact(other.encoded.len());
+    /// Adds those of `other`. `ENOMEM`.
+    pub fn append(&mut self, other: &Properties) -> Result<()> {
+        self.encoded.try_reserve_exact(other.encoded.len())?;
         self.encoded.extend_from_slice(&other.encoded);
+        Ok(())
     }
 
     /// The value of a property.
@@ -51,7 +53,7 @@ impl Properties {
     }
 
     /// All of them in their order, with those that don't count.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         properties(&self.encoded).map_while(Result::ok)
     }
 }
@@ -59,7 +61,7 @@ impl Properties {
 /// The properties in `input`, one after the other; the last item is an `EPROTO` if they are malformed.
 ///
 /// A property whose octets end right after its name or its value's length is dropped without error, as by libzmq.
-pub fn properties(input: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8])>> {
+pub fn properties(input: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8])>> + Clone {
     let mut rest = input;
     std::iter::from_fn(move || match take(&mut rest) {
         Some(property) => Some(Ok(property)),
@@ -83,30 +85,32 @@ fn take<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((name, value))
 }
 
-/// Appends a property. One with a name or value too long for the wire is left out.
-pub fn write(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+/// Appends a property. One with a name or value too long for the wire is left out. `ENOMEM`.
+pub fn write(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let (Ok(name_len), Ok(value_len)) = (u8::try_from(name.len()), i32::try_from(value.len()))
     else {
-        return;
+        return Ok(());
     };
+    out.try_reserve(1 + name.len() + 4 + value.len())?;
     out.push(name_len);
     out.extend_from_slice(name);
     out.extend_from_slice(&value_len.to_be_bytes());
     out.extend_from_slice(value);
+    Ok(())
 }
 
 /// Appends what this side tells of itself: its socket type, its routing id if the type has one, and the application's.
-pub(super) fn write_local(local: &Local, out: &mut Vec<u8>) {
-    write(SOCKET_TYPE, local.socket_type.name().as_bytes(), out);
+/// `ENOMEM`.
+pub(super) fn write_local(local: &Local, out: &mut Vec<u8>) -> Result<()> {
+    write(SOCKET_TYPE, local.socket_type.name().as_bytes(), out)?;
     if matches!(
         local.socket_type,
         SocketType::Req | SocketType::Dealer | SocketType::Router
     ) {
-        write(IDENTITY, &local.routing_id, out);
+        write(IDENTITY, &local.routing_id, out)?;
     }
-    for (name, value) in &local.metadata {
-        write(name, value, out);
-    }
+    let mut all = local.metadata.iter();
+    all.try_for_each(|(name, value)| write(name, value, out))
 }
 
 #[cfg(test)]
@@ -120,8 +124,8 @@ mod tests {
     #[test]
     fn properties_survive_a_round_trip() {
         let mut bytes = Vec::new();
-        write(b"Socket-Type", b"REQ", &mut bytes);
-        write(b"Identity", b"", &mut bytes);
+        write(b"Socket-Type", b"REQ", &mut bytes).unwrap();
+        write(b"Identity", b"", &mut bytes).unwrap();
         assert_eq!(bytes, b"\x0bSocket-Type\0\0\0\x03REQ\x08Identity\0\0\0\0");
         assert_eq!(
             all(&bytes),
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn what_the_wire_cannot_carry_is_left_out() {
         let mut bytes = Vec::new();
-        write(&[b'x'; 256], b"", &mut bytes);
+        write(&[b'x'; 256], b"", &mut bytes).unwrap();
         assert!(bytes.is_empty());
     }
 }

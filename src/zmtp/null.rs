@@ -26,10 +26,10 @@ pub enum Null {
 impl Null {
     pub fn start(cx: &Context, out: &mut Vec<u8>) -> Outcome<Null> {
         if cx.local.zap_domain.is_empty() {
-            write_metadata_command(READY, &cx.local, out);
+            write_metadata_command(READY, &cx.local, out)?;
             return Ok(Next::Wait(Null::Sent));
         }
-        let request = Request::new(&cx.local, b"NULL", &[]);
+        let request = Request::new(&cx.local, b"NULL", &[])?;
         Ok(Next::AskZap(Null::Asking { received: false }, request))
     }
 
@@ -62,7 +62,7 @@ impl Null {
                 Ok(Next::Refuse(denied, Failure::NoDetail(Error::EFAULT)))
             }
             Verdict::NoHandler | Verdict::Status(Status::Success) => {
-                write_metadata_command(READY, &cx.local, out);
+                write_metadata_command(READY, &cx.local, out)?;
                 Ok(if received {
                     Next::Ready(Codec::Clear)
                 } else {
@@ -71,7 +71,7 @@ impl Null {
             }
             Verdict::Status(status) => {
                 if status != Status::TemporaryError {
-                    write_error(status, out);
+                    write_error(status, out)?;
                 }
                 Ok(Next::Refuse(denied, Failure::Denied(status.number())))
             }

@@ -9,8 +9,8 @@
 use super::{
     Codec, Failure, Flags, frame,
     mechanism::{
-        Context, ERROR, Next, Outcome, Verdict, check_name, error_received, write_error,
-        write_metadata_command,
+        Context, ERROR, Next, Outcome, Verdict, check_name, error_received, invalid_metadata,
+        write_error, write_metadata_command,
     },
     zap::{Request, Status},
 };
@@ -30,7 +30,7 @@ pub enum Client {
 }
 
 impl Client {
-    pub fn start(username: &[u8], password: &[u8], out: &mut Vec<u8>) -> Client {
+    pub fn start(username: &[u8], password: &[u8], out: &mut Vec<u8>) -> Result<Client, Failure> {
         let mut command = zeroize::Zeroizing::new(Vec::with_capacity(HELLO.len() + 2 * 256));
         command.extend_from_slice(HELLO);
         for field in [username, password] {
@@ -38,8 +38,8 @@ impl Client {
             command.push(field.len() as u8);
             command.extend_from_slice(field);
         }
-        frame::write(Flags::COMMAND, &command, out);
-        Client::AwaitWelcome
+        frame::write(Flags::COMMAND, &command, out)?;
+        Ok(Client::AwaitWelcome)
     }
 
     pub fn on(self, command: &[u8], cx: &mut Context, out: &mut Vec<u8>) -> Outcome<Client> {
@@ -50,7 +50,7 @@ impl Client {
                     consts::ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_WELCOME,
                 )),
                 Client::AwaitWelcome => {
-                    write_metadata_command(INITIATE, &cx.local, out);
+                    write_metadata_command(INITIATE, &cx.local, out)?;
                     Ok(Next::Wait(Client::AwaitReady))
                 }
             }
@@ -59,9 +59,7 @@ impl Client {
                 Client::AwaitWelcome => Err(Failure::UNEXPECTED_COMMAND),
                 Client::AwaitReady => match cx.learn(metadata) {
                     Ok(()) => Ok(Next::Ready(Codec::Clear)),
-                    Err(_) => Err(Failure::Protocol(
-                        consts::ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA,
-                    )),
+                    Err(error) => Err(invalid_metadata(error)),
                 },
             }
         } else if let Some(reason) = command.strip_prefix(ERROR) {
@@ -99,7 +97,7 @@ impl Server {
                 if cx.local.zap_enforce_domain && cx.local.zap_domain.is_empty() {
                     return Err(Failure::NoDetail(Error::EFAULT));
                 }
-                let request = Request::new(&cx.local, b"PLAIN", &[username, password]);
+                let request = Request::new(&cx.local, b"PLAIN", &[username, password])?;
                 Ok(Next::AskZap(Server::Asking, request))
             }
             Server::AwaitInitiate => {
@@ -108,7 +106,7 @@ impl Server {
                     .ok_or(Failure::UNEXPECTED_COMMAND)?;
                 // libzmq has no event for bad metadata here.
                 cx.learn(metadata).map_err(Failure::Quiet)?;
-                write_metadata_command(READY, &cx.local, out);
+                write_metadata_command(READY, &cx.local, out)?;
                 Ok(Next::Ready(Codec::Clear))
             }
             Server::Asking | Server::Denied => Err(Failure::Protocol(
@@ -121,12 +119,12 @@ impl Server {
         match (self, verdict) {
             (Server::Asking, Verdict::NoHandler) => Err(Failure::NoDetail(Error::EFAULT)),
             (Server::Asking, Verdict::Status(Status::Success)) => {
-                frame::write(Flags::COMMAND, WELCOME, out);
+                frame::write(Flags::COMMAND, WELCOME, out)?;
                 Ok(Next::Wait(Server::AwaitInitiate))
             }
             (Server::Asking, Verdict::Status(status)) => {
                 if status != Status::TemporaryError {
-                    write_error(status, out);
+                    write_error(status, out)?;
                 }
                 Ok(Next::Refuse(
                     Server::Denied,

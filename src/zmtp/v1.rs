@@ -50,11 +50,25 @@ pub fn write_header(flags: Flags, body_len: usize, to: &mut [u8; MAX_HEADER]) ->
 }
 
 /// Appends a whole frame.
-pub fn write(flags: Flags, body: &[u8], out: &mut Vec<u8>) {
+///
+/// # Errors
+/// `ENOMEM`, and nothing is done.
+pub fn write(flags: Flags, body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    write_parts(flags, &[body], out)
+}
+
+/// Appends a frame whose body is `parts` one after the other.
+///
+/// # Errors
+/// `ENOMEM`, and nothing is done.
+pub fn write_parts(flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+    let body_len = parts.iter().map(|part| part.len()).sum();
     let mut header = [0; MAX_HEADER];
-    let header_len = write_header(flags, body.len(), &mut header);
+    let header_len = write_header(flags, body_len, &mut header);
+    out.try_reserve(header_len.saturating_add(body_len))?;
     out.extend_from_slice(&header[..header_len]);
-    out.extend_from_slice(body);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@ use super::{
     Failure, Local,
     metadata::{self, Properties},
 };
-use crate::{consts, error::Result};
+use crate::{
+    consts,
+    error::{Error, Result},
+    memory,
+};
 
 const VERSION: &[u8] = b"1.0";
 /// Each connection has its own pipe to the handler and asks once, so that all requests may have the same id.
@@ -21,7 +25,7 @@ pub struct Request {
 }
 
 impl Request {
-    pub(super) fn new(local: &Local, mechanism: &[u8], credentials: &[&[u8]]) -> Request {
+    pub(super) fn new(local: &Local, mechanism: &[u8], credentials: &[&[u8]]) -> Result<Request> {
         let fixed: [&[u8]; 7] = [
             b"",
             VERSION,
@@ -32,9 +36,10 @@ impl Request {
             mechanism,
         ];
         let frames = fixed.iter().chain(credentials);
-        Request {
-            frames: frames.map(|frame| frame.to_vec()).collect(),
-        }
+        let frames = frames.map(|frame| memory::copied(frame));
+        Ok(Request {
+            frames: frames.collect::<Result<_>>()?,
+        })
     }
 
     /// The frames: delimiter, version, request id, domain, address, routing id, mechanism and any credentials.
@@ -144,17 +149,21 @@ impl Reply {
         let status = Status::from_digits(status.as_ref()).ok_or(Failure::Protocol(
             consts::ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE,
         ))?;
-        let properties = Reply::properties(user_id.as_ref(), metadata.as_ref())
-            .map_err(|_| Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA))?;
+        let properties = Reply::properties(user_id.as_ref(), metadata.as_ref()).map_err(
+            |error| match error {
+                Error::ENOMEM => Failure::NO_MEMORY,
+                _ => Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA),
+            },
+        )?;
         Ok(Reply { status, properties })
     }
 
     fn properties(user_id: &[u8], metadata: &[u8]) -> Result<Properties> {
         let mut properties = Properties::default();
-        properties.push(metadata::USER_ID, user_id);
+        properties.push(metadata::USER_ID, user_id)?;
         for property in metadata::properties(metadata) {
             let (name, value) = property?;
-            properties.push(name, value);
+            properties.push(name, value)?;
         }
         Ok(properties)
     }

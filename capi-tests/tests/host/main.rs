@@ -1,5 +1,5 @@
-//! What the host process does to the library: its threads end or are cancelled, it forks, it has used up its descriptors. None
-//! of that may cost it more than the call at hand.
+//! What the host process does to the library: its threads end or are cancelled, it forks, it has used up its descriptors or
+//! its memory. None of that may cost it more than the call at hand.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | [`descriptors`] | no descriptor is left |
 //! | [`fork`] | fork(2) while other threads are in calls |
 //! | [`lent`] | when the host's buffers are given back |
+//! | [`memory`] | no memory is left |
 //! | [`threads`] | calls by a thread that is ending |
 //! | [`unwind`] | threads that are unwound, in calls and in the host's own functions |
 //!
@@ -16,6 +17,7 @@ mod cancel;
 mod descriptors;
 mod fork;
 mod lent;
+mod memory;
 mod threads;
 mod unwind;
 

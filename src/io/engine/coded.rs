@@ -7,6 +7,7 @@
 use super::{Engine, Moved, READ_TURNS, Read, SCRATCH, Speech, socket, with_scratch};
 use crate::{
     error::{Error, Result},
+    memory,
     message::{Message, Source},
     pipe::Tx,
     zmtp::{self, Header},
@@ -20,7 +21,7 @@ impl Engine {
     pub(super) fn read_coded(&mut self, tx: &mut Tx) -> Result<Read> {
         with_scratch(|scratch| {
             if scratch.coded.is_empty() {
-                scratch.coded.resize(2 * SCRATCH, 0);
+                scratch.coded = memory::zeroed(2 * SCRATCH)?;
             }
             self.decode_all(tx, &mut scratch.coded)
         })
@@ -66,8 +67,7 @@ impl Engine {
     fn read_long(&mut self, tx: &mut Tx, len: usize) -> Result<(Moved, usize, bool)> {
         let missing = len - self.coded.len();
         let step = missing.min(self.coded.len().max(STEP));
-        let reserved = self.coded.try_reserve_exact(step);
-        reserved.map_err(|_| Error::ENOMEM)?;
+        self.coded.try_reserve_exact(step)?;
         let spare = self.coded.spare_capacity_mut();
         let piece = libc::iovec {
             iov_base: spare.as_mut_ptr().cast(),
@@ -108,7 +108,7 @@ impl Engine {
                 self.coded = Vec::new();
             } else {
                 self.coded.clear();
-                self.coded.extend_from_slice(&here[at..]);
+                memory::append(&mut self.coded, &here[at..])?;
             }
             has_room = decoded?;
         }
@@ -228,7 +228,9 @@ mod tests {
         let mut wire = Vec::new();
         for (i, &size) in sizes.iter().cycle().take(frames).enumerate() {
             let flags = zmtp::Flags::more_if(!is_last(i));
-            codec.encode(flags, &[&vec![i as u8; size]], &mut wire);
+            codec
+                .encode(flags, &[&vec![i as u8; size]], &mut wire)
+                .unwrap();
         }
         for cut in [1000, 65_536, 65_547, 99_991, 1 << 20] {
             let (mut theirs, ours) = UnixStream::pair().unwrap();
@@ -277,10 +279,10 @@ mod tests {
         let (good, bad) = ([0, 40_000, 3], [0, 0, 40_000]);
         let mut wire = Vec::new();
         for (size, more) in good.into_iter().zip([true, true, false]) {
-            frame::write(zmtp::Flags::more_if(more), &vec![b'x'; size], &mut wire);
+            frame::write(zmtp::Flags::more_if(more), &vec![b'x'; size], &mut wire).unwrap();
         }
         for (size, more) in bad.into_iter().zip([true, false, false]) {
-            frame::write(zmtp::Flags::more_if(more), &vec![b'x'; size], &mut wire);
+            frame::write(zmtp::Flags::more_if(more), &vec![b'x'; size], &mut wire).unwrap();
         }
         for speech in [Speech::Plain, Speech::Coded(Codec::Clear)] {
             let (mut theirs, ours) = UnixStream::pair().unwrap();
@@ -310,11 +312,11 @@ mod tests {
         for (topic, piece) in [(1, 5), (1, 30_000), (20_000, 5000), (20_000, 30_000)] {
             let topic = vec![b'x'; topic];
             let mut wire = Vec::new();
-            frame::write(zmtp::Flags::MORE, b"first", &mut wire);
+            frame::write(zmtp::Flags::MORE, b"first", &mut wire).unwrap();
             for command in [Command::Subscribe(&topic), Command::Cancel(&topic)] {
-                Codec::Clear.encode_command(&command, &mut wire);
+                Codec::Clear.encode_command(&command, &mut wire).unwrap();
             }
-            frame::write(zmtp::Flags::NONE, b"last", &mut wire);
+            frame::write(zmtp::Flags::NONE, b"last", &mut wire).unwrap();
             for speech in [Speech::Plain, Speech::Coded(Codec::Clear)] {
                 let (mut theirs, ours) = UnixStream::pair().unwrap();
                 ours.set_nonblocking(true).unwrap();

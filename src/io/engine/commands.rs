@@ -13,24 +13,22 @@ impl Engine {
             // Within a message a subscription makes no sense, and would end it.
             Some(Command::Subscribe(topic)) if !self.inside => tx.subscription(true, topic),
             Some(Command::Cancel(topic)) if !self.inside => tx.subscription(false, topic),
-            command => {
-                self.obey(command);
-                Ok(())
-            }
+            command => self.obey(command),
         }
     }
 
-    pub(super) fn obey(&mut self, command: Option<Command>) {
+    pub(super) fn obey(&mut self, command: Option<Command>) -> Result<()> {
         if let Some(Command::Ping { ttl, context }) = command {
             self.ttl = Some(ttl);
             // A peer that asks and never listens gets no more answers than fit here. What else waits to be written is no
             // reason to leave one out: the peer may take that for the end of us.
             if self.answers < ENCODE_MAX {
                 let before = self.out.len();
-                self.command(&Command::Pong { context });
+                self.command(&Command::Pong { context })?;
                 self.answers += self.out.len() - before;
             }
         }
+        Ok(())
     }
 }
 
@@ -63,14 +61,16 @@ mod tests {
                 true => Command::Subscribe(&topic),
                 false => Command::Cancel(&topic),
             };
-            Codec::Clear.encode_command(&command, &mut wire);
+            Codec::Clear.encode_command(&command, &mut wire).unwrap();
             wanted.push((Some(subscribe), topic.clone()));
             if i % 5 == 0 {
                 let name = b"NOTHING";
-                Codec::Clear.encode_command(&Command::Other { name, body: &topic }, &mut wire);
+                Codec::Clear
+                    .encode_command(&Command::Other { name, body: &topic }, &mut wire)
+                    .unwrap();
             }
             if i % 7 == 0 {
-                frame::write(crate::zmtp::Flags::NONE, &topic, &mut wire);
+                frame::write(crate::zmtp::Flags::NONE, &topic, &mut wire).unwrap();
                 wanted.push((None, topic));
             }
         }
@@ -122,7 +122,9 @@ mod tests {
             let mut wire = Vec::new();
             for n in 0..pings {
                 let context = &format!("{n:05}").into_bytes();
-                Codec::Clear.encode_command(&Command::Ping { ttl: 0, context }, &mut wire);
+                Codec::Clear
+                    .encode_command(&Command::Ping { ttl: 0, context }, &mut wire)
+                    .unwrap();
             }
             let mut left = &wire[..];
             while !left.is_empty() {
@@ -139,8 +141,10 @@ mod tests {
             }
             let _ = theirs.read_to_end(&mut heard);
             let mut wanted = Vec::new();
-            frame::write(crate::zmtp::Flags::NONE, &body, &mut wanted);
-            Codec::Clear.encode_command(&Command::Pong { context: b"00000" }, &mut wanted);
+            frame::write(crate::zmtp::Flags::NONE, &body, &mut wanted).unwrap();
+            Codec::Clear
+                .encode_command(&Command::Pong { context: b"00000" }, &mut wanted)
+                .unwrap();
             assert!(heard.starts_with(&wanted));
             let answers = heard.len() - (wanted.len() - 12);
             assert!((ENCODE_MAX..2 * ENCODE_MAX).contains(&answers), "{answers}");
@@ -165,7 +169,9 @@ mod tests {
             let mut wire = Vec::new();
             let topic = vec![b't'; size];
             for _ in 0..20 {
-                Codec::Clear.encode_command(&Command::Subscribe(&topic), &mut wire);
+                Codec::Clear
+                    .encode_command(&Command::Subscribe(&topic), &mut wire)
+                    .unwrap();
             }
             let mut left = &wire[..];
             let mut count = 0;

@@ -7,6 +7,7 @@ use super::{Engine, Moved, SCRATCH, socket};
 use crate::{
     error::{Error, Result},
     frame::HEAD_MAX,
+    memory,
     message::Message,
     pipe::Tx,
     zmtp::{self, Header},
@@ -92,7 +93,7 @@ impl Engine {
             pieces[1] = piece(room.as_mut_ptr(), room.len());
             // Where what comes is likely to fit, a call for one piece is cheaper.
             if self.drains || room.len() < ROOM_MIN.max(2 * self.came as usize) {
-                let buffer = read_buffer(buffer);
+                let buffer = read_buffer(buffer)?;
                 pieces[2] = piece(buffer.as_mut_ptr(), buffer.len());
             }
         }
@@ -176,7 +177,7 @@ impl Engine {
     pub(super) fn complete(&mut self, tx: &mut Tx, mut large: Large) -> Result<()> {
         if large.flags.command() {
             // What has come behind it makes room for the subscription, if it is one.
-            let behind = tx.staged().to_vec();
+            let behind = memory::copied(tx.staged())?;
             tx.unstage();
             self.deliver_command(tx, large.message.bytes())?;
             return tx.stage(&behind);
@@ -190,10 +191,10 @@ impl Engine {
     }
 }
 
-/// The buffer for what there is no room for in the pipe.
-pub(super) fn read_buffer(buffer: &mut Vec<u8>) -> &mut [u8] {
+/// The buffer for what there is no room for in the pipe. ENOMEM.
+fn read_buffer(buffer: &mut Vec<u8>) -> Result<&mut [u8]> {
     if buffer.is_empty() {
-        buffer.resize(STREAM_MIN, 0);
+        *buffer = memory::zeroed(STREAM_MIN)?;
     }
-    buffer
+    Ok(buffer)
 }

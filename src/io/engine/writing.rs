@@ -6,7 +6,8 @@ use super::{
 use crate::{
     error::Result,
     io::socket::{self, Moved},
-    pipe::{Gathered, Kind, Record, Rx},
+    memory,
+    pipe::{Gathered, Kind, Rx},
     zmtp::{Codec, Flags, Version},
 };
 
@@ -41,8 +42,10 @@ impl Engine {
                     self.out_at = 0;
                     self.answers = 0;
                     if self.out.capacity() > 1024 {
-                        scratch.out = std::mem::take(&mut self.out);
-                        scratch.out.shrink_to(ENCODE_KEEP);
+                        let out = std::mem::take(&mut self.out);
+                        if out.capacity() <= ENCODE_KEEP {
+                            scratch.out = out;
+                        }
                     }
                 }
                 if hold && turn > 0 && rx.unread() < HOLD_MIN as u64 {
@@ -52,7 +55,7 @@ impl Engine {
                 let gathered = match self.speech {
                     Speech::Plain => {
                         let commands = self.version >= Version::V3_1;
-                        rx.gather(&mut scratch.batch, limit, commands)
+                        rx.gather(&mut scratch.batch, limit, commands)?
                     }
                     _ if rx.has_records() => Gathered::Special,
                     _ => Gathered::Nothing,
@@ -82,10 +85,14 @@ impl Engine {
                         if self.out.is_empty() {
                             std::mem::swap(&mut self.out, &mut scratch.out);
                         }
-                        self.encode(rx);
+                        let encoded = self.encode(rx);
                         rx.tell_progress(self.out.len());
                         *credit |= rx.credit();
                         turn += self.out.len();
+                        // What was encoded before goes out first.
+                        if !self.has_out() {
+                            encoded?;
+                        }
                     }
                     Gathered::Nothing if rx.is_at_end() => return Ok(Written::End),
                     Gathered::Nothing if hold || rx.sleep() => return Ok(Written::All),
@@ -99,51 +106,35 @@ impl Engine {
         self.sent = self.sent.saturating_add(messages);
     }
 
-    /// Encodes records that don't go over the wire as they are.
-    fn encode(&mut self, rx: &mut Rx) {
-        while self.out.len() < ENCODE_MAX {
-            if matches!(self.speech, Speech::Plain) && !self.next_is_special(rx) {
-                break;
-            }
-            let part;
-            let (kind, body) = match rx.read_frame() {
-                Some((more, body)) => (Kind::Part { more }, body),
-                None => match rx.read() {
-                    Some(Record::Frame(kind, body)) => (kind, body),
-                    Some(Record::Part(sent)) => {
-                        part = sent;
-                        (Kind::Part { more: part.more }, part.payload.bytes())
-                    }
-                    Some(Record::Peer(_)) => continue,
-                    None => break,
-                },
-            };
-            self.count(u32::from(!kind.more()));
+    /// Encodes records that don't go over the wire as they are. ENOMEM, and the record that there was no memory for stays.
+    fn encode(&mut self, rx: &mut Rx) -> Result<()> {
+        while self.out.len() < ENCODE_MAX
+            && let Some((kind, body)) = rx.peek()
+        {
             let mut plain = Codec::Clear;
             let codec = match &mut self.speech {
-                Speech::Bare => {
-                    self.out.extend_from_slice(body);
-                    continue;
-                }
-                Speech::Coded(codec) => codec,
-                Speech::Plain => &mut plain,
+                Speech::Plain if matches!(kind, Some(Kind::Part { .. })) => break,
+                Speech::Plain => Some(&mut plain),
+                Speech::Coded(codec) => Some(codec),
+                Speech::Bare => None,
             };
-            let subscribe = match kind {
-                Kind::Part { more } => {
-                    codec.encode(Flags::more_if(more), &[body], &mut self.out);
-                    continue;
+            let out = &mut self.out;
+            match (codec, kind) {
+                // Who the peer is.
+                (_, None) => {}
+                (None, Some(_)) => memory::append(out, body)?,
+                (Some(codec), Some(Kind::Part { more })) => {
+                    codec.encode(Flags::more_if(more), &[body], out)?;
                 }
-                Kind::Subscribe => true,
-                Kind::Cancel => false,
-            };
-            codec.encode_subscription(self.version, subscribe, body, &mut self.out);
+                (Some(codec), Some(kind)) => {
+                    let subscribe = kind == Kind::Subscribe;
+                    codec.encode_subscription(self.version, subscribe, body, out)?;
+                }
+            }
+            rx.skip();
+            self.count(u32::from(kind.is_some_and(|kind| !kind.more())));
         }
-    }
-
-    /// Whether what comes next can't be gathered.
-    fn next_is_special(&self, rx: &mut Rx) -> bool {
-        let next = rx.peek();
-        next.is_some_and(|(kind, _)| !matches!(kind, Some(Kind::Part { .. })))
+        Ok(())
     }
 }
 

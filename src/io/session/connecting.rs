@@ -28,7 +28,7 @@ impl State {
                     let resolved = tcp::resolve(&tcp, &options);
                     if let Some(session) = session.upgrade() {
                         let io = session.io.clone();
-                        io.push(Command::Resolved(session, resolved));
+                        io.push(Command::Resolved(session, Box::new(resolved)));
                     }
                 };
                 let thread = std::thread::Builder::new().name("ZMQbg/Resolve".into());

@@ -53,6 +53,17 @@ impl Far for Session {
         self.closed(linger);
     }
 
+    fn lose(&self) {
+        let mut state = self.state();
+        match state.phase {
+            Phase::Steady(_) => {
+                state.failed.get_or_insert(Error::ENOMEM);
+            }
+            _ => state.hiccups = true,
+        }
+        self.wake();
+    }
+
     fn gave_up_noticed(&self) {
         self.state().gave_up_noticed = true;
         self.wake();

@@ -13,14 +13,22 @@ impl State {
         self.swing = Swing::new(Instant::now());
         if self.options.raw_transport {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
+            let metadata = match self.metadata(engine.fd(), &Properties::default()) {
+                Ok(metadata) => metadata,
+                Err(error) => return self.lose(session, reactor, error),
+            };
             let peer = Peer {
                 routing_id: Vec::new(),
-                metadata: self.metadata(engine.fd(), &Properties::default()),
+                metadata: Some(metadata),
             };
             return self.begin_steady(session, reactor, engine, peer, false, &[]);
         }
+        let local = match self.local(&fd) {
+            Ok(local) => local,
+            Err(error) => return self.lose(session, reactor, error),
+        };
         let mut out = Vec::new();
-        let handshake = Handshake::new(self.local(&fd), &mut out);
+        let handshake = Handshake::new(local, &mut out);
         self.limit_handshake(session, reactor);
         let greeting = Greeting {
             fd,
@@ -41,17 +49,16 @@ impl State {
         }
     }
 
-    /// What we bring to the handshake.
-    pub(super) fn local(&self, fd: &OwnedFd) -> Local {
+    /// What we bring to the handshake. ENOMEM.
+    pub(super) fn local(&self, fd: &OwnedFd) -> Result<Local> {
         let options = &self.options;
         let security = &options.security;
         let mut local = Local::new(options.socket_type);
         local.routing_id = options.routing_id.to_vec();
-        local.metadata = options
-            .metadata
-            .iter()
-            .map(|(name, value)| (name.to_vec(), value.to_vec()))
-            .collect();
+        let properties = options.metadata.iter();
+        local.metadata = properties
+            .map(|(name, value)| Ok((name.to_vec(), memory::copied(value)?)))
+            .collect::<Result<_>>()?;
         local.security = match (security.mechanism, security.server) {
             (Mechanism::Plain, true) => Security::PlainServer,
             (Mechanism::Plain, false) => Security::PlainClient {
@@ -72,7 +79,7 @@ impl State {
         local.zap_enforce_domain = security.enforce_zap_domain;
         local.peer_address = peer_address(fd);
         local.limit = Limit::new(options.limits.max_message_size);
-        local
+        Ok(local)
     }
 
     pub(super) fn go_on_greeting(&mut self, session: &Arc<Session>, reactor: &mut Reactor) {
@@ -132,7 +139,7 @@ impl State {
                     input = &input[taken..];
                     self.step(session, reactor, step, input);
                 }
-                Err(failure) => return self.refuse(reactor, failure),
+                Err(failure) => return self.refuse(session, reactor, failure),
             }
         }
     }
@@ -160,6 +167,11 @@ impl State {
             }
             Step::Done(peer) => {
                 let _ = greeting.flush();
+                let fd = greeting.fd.as_raw_fd();
+                let metadata = match self.metadata(fd, &peer.properties) {
+                    Ok(metadata) => metadata,
+                    Err(error) => return self.lose(session, reactor, error),
+                };
                 let Phase::Greeting(greeting) = std::mem::replace(&mut self.phase, Phase::Rest)
                 else {
                     return;
@@ -169,7 +181,6 @@ impl State {
                     self.event(consts::ZMQ_EVENT_HANDSHAKE_SUCCEEDED, 0);
                 }
                 let limit = Limit::new(self.options.limits.max_message_size);
-                let metadata = self.metadata(greeting.fd.as_raw_fd(), &peer.properties);
                 let speech = match peer.codec {
                     Codec::Clear if !self.options.conflates() => Speech::Plain,
                     codec => Speech::Coded(codec),
@@ -179,27 +190,37 @@ impl State {
                     engine.expect_replies();
                 }
                 engine.drain_small_buffer(self.options.net.receive_buffer);
-                engine.send_first(&greeting.out[greeting.out_at..]);
+                if let Err(error) = engine.send_first(&greeting.out[greeting.out_at..]) {
+                    self.failed = Some(error);
+                }
                 let known = Peer {
                     routing_id: peer.routing_id,
-                    metadata,
+                    metadata: Some(metadata),
                 };
                 self.begin_steady(session, reactor, engine, known, peer.wants_everything, rest);
             }
         }
     }
 
-    /// What messages of this connection can tell.
-    pub(super) fn metadata(&self, fd: RawFd, properties: &Properties) -> Option<MetadataRef> {
+    /// What messages of this connection can tell. ENOMEM.
+    pub(super) fn metadata(&self, fd: RawFd, properties: &Properties) -> Result<MetadataRef> {
         // SAFETY: the descriptor is open: its owner is asking.
         let address = peer_address(&unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) });
         let known = (!address.is_empty()).then_some((&b"Peer-Address"[..], address.as_bytes()));
         let all = known.into_iter().chain(properties.iter());
-        Some(MetadataRef::new(Metadata::new(all, Some(fd))))
+        Ok(MetadataRef::new(Metadata::new(all, Some(fd))?))
     }
 
-    /// The handshake has failed: no use to try again.
-    pub(super) fn refuse(&mut self, reactor: &mut Reactor, failure: Failure) {
+    /// The handshake has failed: no use to try again, unless there was no memory for it.
+    pub(super) fn refuse(
+        &mut self,
+        session: &Arc<Session>,
+        reactor: &mut Reactor,
+        failure: Failure,
+    ) {
+        if failure == Failure::NO_MEMORY {
+            return self.lose(session, reactor, Error::ENOMEM);
+        }
         if let Phase::Greeting(greeting) = &mut self.phase {
             let _ = greeting.flush();
         }
@@ -252,6 +273,9 @@ impl State {
             if let Err(error) = taken {
                 self.failed = Some(error);
             }
+        }
+        if std::mem::take(&mut self.hiccups) {
+            self.door.hiccup();
         }
         self.notify();
         self.phase = Phase::Steady(Box::new(engine));

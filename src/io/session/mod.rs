@@ -61,6 +61,7 @@ use crate::{
     consts,
     endpoint::Endpoint,
     error::{Error, Result},
+    memory,
     message::{Metadata, MetadataRef, Source},
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Haste, Peer},
@@ -151,6 +152,8 @@ struct State {
     given_up: bool,
     /// The socket knows that there will be no other connection: see [`State::give_up`].
     gave_up_noticed: bool,
+    /// The next connection is to be told of as one that was made again: the socket had no memory to prepare for it.
+    hiccups: bool,
     /// Whether the peer was heard since something was last written at once, and when that was.
     heard: bool,
     burst: Burst,
@@ -249,6 +252,7 @@ impl Session {
             refused: false,
             given_up: false,
             gave_up_noticed: false,
+            hiccups: false,
             interval: -1,
             step_alarm: None,
             linger_alarm: None,

@@ -314,10 +314,13 @@ impl State {
                 return self.lose(session, reactor, Error::ETIMEDOUT);
             }
             Action::Ping => {
-                engine.command(&zmtp::Command::Ping {
+                let ping = zmtp::Command::Ping {
                     ttl: self.options.heartbeat.ttl,
                     context: b"",
-                });
+                };
+                if let Err(error) = engine.command(&ping) {
+                    self.failed.get_or_insert(error);
+                }
                 if self.output == Output::Open {
                     self.write(session);
                 }

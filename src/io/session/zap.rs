@@ -11,6 +11,7 @@ use std::{
 
 use super::{Phase, Session, State};
 use crate::{
+    error::Result,
     io::thread::{Command, Reactor},
     message::{Message, Sink, Source},
     pipe::{End, Far, Haste},
@@ -35,18 +36,18 @@ impl Far for Asker {
     fn closed(&self, _: Option<Duration>) {}
 }
 
-/// The frames of the ZAP handler's answer, if it is there. No more than make a bad one.
-fn zap_answer(zap: &mut End) -> Option<Vec<Vec<u8>>> {
+/// The frames of the ZAP handler's answer, if it is there. No more than make a bad one. ENOMEM.
+fn zap_answer(zap: &mut End) -> Option<Result<Vec<Message>>> {
     let mut frames = Vec::new();
     loop {
         let mut part = Message::new();
         let more = match zap.read(&mut Sink::Message(&mut part))? {
             Ok(received) => received.more,
-            Err(_) => return Some(Vec::new()),
+            Err(error) => return Some(Err(error)),
         };
-        frames.push(part.bytes().to_vec());
+        frames.push(part);
         if !more || frames.len() > Reply::FRAMES {
-            return Some(frames);
+            return Some(Ok(frames));
         }
     }
 }
@@ -68,7 +69,7 @@ impl State {
         let Some(mut zap) = owner.zap.connect(Arc::new(Asker(session.me.clone()))) else {
             return match handshake.zap_no_handler(&mut greeting.out) {
                 Ok(step) => self.step(session, reactor, step, rest),
-                Err(failure) => self.refuse(reactor, failure),
+                Err(failure) => self.refuse(session, reactor, failure),
             };
         };
         let mut frames = request.frames().iter().peekable();
@@ -94,12 +95,16 @@ impl State {
             return;
         };
         greeting.zap = None;
+        let frames = match frames {
+            Ok(frames) => frames,
+            Err(error) => return self.lose(session, reactor, error),
+        };
         let Some(handshake) = greeting.handshake.take() else {
             return;
         };
         match handshake.zap_reply(&frames, &mut greeting.out) {
             Ok(step) => self.step(session, reactor, step, rest),
-            Err(failure) => self.refuse(reactor, failure),
+            Err(failure) => self.refuse(session, reactor, failure),
         }
     }
 }

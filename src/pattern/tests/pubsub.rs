@@ -64,7 +64,7 @@ fn what_all_get_is_in_one_piece() {
         }
         let mut batch = Batch::default();
         let rx = &mut peers[0].ends.rx;
-        assert_eq!(rx.gather(&mut batch, usize::MAX, false), Gathered::Some);
+        assert_eq!(rx.gather(&mut batch, usize::MAX, false), Ok(Gathered::Some));
         assert_eq!(batch.bytes, COUNT * (9 + message.len()));
         assert!(pieces.contains(&batch.pieces().len()), "{pieces:?}");
     }
@@ -206,7 +206,7 @@ fn the_last_value_goes_to_the_new_subscriber_alone() {
 #[test]
 fn new_peers_are_welcomed_and_matching_is_inverted() {
     let mut kit = xpub(|options| {
-        options.xpub_welcome = b"W".to_vec();
+        options.xpub_welcome = Text::new(b"W").unwrap();
         options.invert_matching = true;
     });
     let (mut a, mut b) = (kit.peer(), kit.peer());

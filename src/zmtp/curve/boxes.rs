@@ -119,13 +119,15 @@ impl SharedKey {
         tag
     }
 
-    /// Appends a box of `text` to `out`.
-    pub fn append(&self, nonce: &[u8; 24], text: &[u8], out: &mut Vec<u8>) {
+    /// Appends a box of `text` to `out`. `ENOMEM`.
+    pub fn append(&self, nonce: &[u8; 24], text: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
+        out.try_reserve(TAG + text.len())?;
         out.extend_from_slice(&[0; TAG]);
         out.extend_from_slice(text);
         let (tag, text) = out[start..].split_at_mut(TAG);
         tag.copy_from_slice(&self.seal(nonce, text));
+        Ok(())
     }
 
     /// Decrypts in place; the text in the box, or an error if it is not genuine.

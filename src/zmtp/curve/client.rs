@@ -6,10 +6,10 @@ use super::{
     no_random,
 };
 use crate::{
-    consts,
+    consts, memory,
     zmtp::{
         Codec, Failure, Flags, Local, frame,
-        mechanism::{Context, ERROR, Next, Outcome, error_received},
+        mechanism::{Context, ERROR, Next, Outcome, error_received, invalid_metadata},
         metadata,
     },
 };
@@ -51,8 +51,8 @@ impl Client {
         command.extend_from_slice(&transient.public_key());
         command.extend_from_slice(&HELLO_COUNTER.to_be_bytes());
         let nonce = short_nonce(b"CurveZMQHELLO---", HELLO_COUNTER);
-        to_server.append(&nonce, &[0; 64], &mut command);
-        frame::write(Flags::COMMAND, &command, out);
+        to_server.append(&nonce, &[0; 64], &mut command)?;
+        frame::write(Flags::COMMAND, &command, out)?;
         Ok(Client::AwaitWelcome { keys, transient })
     }
 
@@ -109,16 +109,16 @@ fn welcome(
     text.extend_from_slice(&keys.public);
     text.extend_from_slice(&vouch_random);
     let nonce = long_nonce(b"VOUCH---", &vouch_random);
-    SharedKey::new(&server, &keys.secret)?.append(&nonce, &vouched, &mut text);
-    metadata::write_local(local, &mut text);
+    SharedKey::new(&server, &keys.secret)?.append(&nonce, &vouched, &mut text)?;
+    metadata::write_local(local, &mut text)?;
 
     let mut command = Vec::with_capacity(512);
     command.extend_from_slice(INITIATE);
     command.extend_from_slice(&cookie);
     command.extend_from_slice(&INITIATE_COUNTER.to_be_bytes());
     let nonce = short_nonce(b"CurveZMQINITIATE", INITIATE_COUNTER);
-    key.append(&nonce, &text, &mut command);
-    frame::write(Flags::COMMAND, &command, out);
+    key.append(&nonce, &text, &mut command)?;
+    frame::write(Flags::COMMAND, &command, out)?;
     Ok(key)
 }
 
@@ -131,9 +131,8 @@ fn ready(fields: &[u8], key: &SharedKey, cx: &mut Context) -> Result<u64, Failur
     }
     let mut fields = Fields(fields);
     let counter = fields.counter();
-    let mut sealed = fields.0.to_vec();
+    let mut sealed = memory::copied(fields.0)?;
     let metadata = key.open(&short_nonce(b"CurveZMQREADY---", counter), &mut sealed)?;
-    cx.learn(metadata)
-        .map_err(|_| Failure::Protocol(consts::ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_METADATA))?;
+    cx.learn(metadata).map_err(invalid_metadata)?;
     Ok(counter)
 }

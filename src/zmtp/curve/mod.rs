@@ -118,14 +118,22 @@ impl Session {
     /// Appends a frame that holds `parts`, one after the other, in a MESSAGE command.
     ///
     /// The frame does not have the COMMAND flag: libzmq does not set it.
-    pub fn encode(&mut self, flags: Flags, parts: &[&[u8]], out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// `ENOMEM`, and nothing is done.
+    pub fn encode(
+        &mut self,
+        flags: Flags,
+        parts: &[&[u8]],
+        out: &mut Vec<u8>,
+    ) -> crate::error::Result<()> {
         let len = OVERHEAD + parts.iter().map(|part| part.len()).sum::<usize>();
         let head = frame::Head::new(Flags::NONE, len);
         let head = head.as_slice();
+        out.try_reserve(head.len().saturating_add(len))?;
         let counter = self.next;
         self.next += 1;
 
-        out.reserve(head.len() + len);
         out.extend_from_slice(head);
         out.extend_from_slice(MESSAGE);
         out.extend_from_slice(&counter.to_be_bytes());
@@ -137,6 +145,7 @@ impl Session {
         }
         let (tag, text) = out[sealed..].split_at_mut(TAG);
         tag.copy_from_slice(&self.ours.seal(counter, text));
+        Ok(())
     }
 
     /// Decrypts the body of a frame in place: the message's flags, and where in `body` it stands.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     consts,
     error::Error,
+    memory,
     zmtp::{
         Codec, Failure, Flags, frame,
         mechanism::{Context, Next, Outcome, Verdict, check_name, write_error},
@@ -68,9 +69,9 @@ impl Server {
                 let (client, initiated) = initiate(fields, &welcomed, cx)?;
                 if cx.local.zap_enforce_domain && cx.local.zap_domain.is_empty() {
                     // Encryption without authentication.
-                    return Ok(initiated.ready(cx, out));
+                    return initiated.ready(cx, out);
                 }
-                let request = Request::new(&cx.local, b"CURVE", &[&client]);
+                let request = Request::new(&cx.local, b"CURVE", &[&client])?;
                 Ok(Next::AskZap(Server::Asking(initiated), request))
             }
             Server::Asking(_) | Server::Denied => Err(Failure::Protocol(
@@ -87,10 +88,10 @@ impl Server {
             Verdict::NoHandler if cx.local.zap_enforce_domain => {
                 Err(Failure::NoDetail(Error::EFAULT))
             }
-            Verdict::NoHandler | Verdict::Status(Status::Success) => Ok(initiated.ready(cx, out)),
+            Verdict::NoHandler | Verdict::Status(Status::Success) => initiated.ready(cx, out),
             Verdict::Status(status) => {
                 if status != Status::TemporaryError {
-                    write_error(status, out);
+                    write_error(status, out)?;
                 }
                 Ok(Next::Refuse(
                     Server::Denied,
@@ -130,14 +131,14 @@ fn hello(fields: &[u8], secret_key: SecretKey, out: &mut Vec<u8>) -> Result<Welc
     text.extend_from_slice(&cookie_random);
     let cookie = cookie(&client, &transient);
     let nonce = long_nonce(b"COOKIE--", &cookie_random);
-    cookie_key.append(&nonce, &cookie[..], &mut text);
+    cookie_key.append(&nonce, &cookie[..], &mut text)?;
 
     let mut command = Vec::with_capacity(168);
     command.extend_from_slice(WELCOME);
     let random = fresh().map_err(no_random)?;
     command.extend_from_slice(&random);
-    to_client.append(&long_nonce(b"WELCOME-", &random), &text, &mut command);
-    frame::write(Flags::COMMAND, &command, out);
+    to_client.append(&long_nonce(b"WELCOME-", &random), &text, &mut command)?;
+    frame::write(Flags::COMMAND, &command, out)?;
     Ok(Welcomed {
         secret_key,
         client,
@@ -179,7 +180,7 @@ fn initiate(
 
     let counter = fields.counter();
     let key = SharedKey::new(&welcomed.client, &welcomed.transient)?;
-    let mut sealed = fields.0.to_vec();
+    let mut sealed = memory::copied(fields.0)?;
     let text = key.open(&short_nonce(b"CurveZMQINITIATE", counter), &mut sealed)?;
     if counter <= welcomed.hello_counter {
         return Err(Failure::Protocol(
@@ -208,15 +209,15 @@ fn initiate(
 
 impl Initiated {
     /// Sends READY.
-    fn ready(self, cx: &Context, out: &mut Vec<u8>) -> Next<Server> {
+    fn ready(self, cx: &Context, out: &mut Vec<u8>) -> Outcome<Server> {
         let mut metadata = Vec::new();
-        metadata::write_local(&cx.local, &mut metadata);
+        metadata::write_local(&cx.local, &mut metadata)?;
         let mut command = READY.to_vec();
         command.extend_from_slice(&READY_COUNTER.to_be_bytes());
         let nonce = short_nonce(b"CurveZMQREADY---", READY_COUNTER);
-        self.key.append(&nonce, &metadata, &mut command);
-        frame::write(Flags::COMMAND, &command, out);
+        self.key.append(&nonce, &metadata, &mut command)?;
+        frame::write(Flags::COMMAND, &command, out)?;
         let session = Session::new(Role::Server, self.key, READY_COUNTER + 1, self.counter);
-        Next::Ready(Codec::Curve(Box::new(session)))
+        Ok(Next::Ready(Codec::Curve(Box::new(session))))
     }
 }

@@ -48,7 +48,7 @@ fn server() -> Local {
 /// Sends a message from one side to the other.
 fn send(from: &mut Codec, to: &mut Codec, flags: Flags, message: &[u8]) {
     let mut frame = Vec::new();
-    from.encode(flags, &[message], &mut frame);
+    from.encode(flags, &[message], &mut frame).unwrap();
     let header = to.parse(&frame, Limit::NONE).unwrap().unwrap();
     assert_eq!(header.frame_len(), frame.len());
     assert_eq!(header.flags, Flags::NONE);
@@ -102,14 +102,16 @@ fn subscriptions_are_encrypted_as_the_version_wants_them() {
         (Version::V3_0, Flags::NONE, b"\x01A"),
     ] {
         let mut frame = Vec::new();
-        ours.encode_subscription(version, true, b"A", &mut frame);
+        ours.encode_subscription(version, true, b"A", &mut frame)
+            .unwrap();
         let header = theirs.parse(&frame, Limit::NONE).unwrap().unwrap();
         let body = &mut frame[header.header_len..];
         let (received, range) = theirs.decode(&header, body).unwrap();
         assert_eq!((received, &body[range]), (flags, text));
     }
     let mut frame = Vec::new();
-    ours.encode_command(&Command::Pong { context: b"" }, &mut frame);
+    ours.encode_command(&Command::Pong { context: b"" }, &mut frame)
+        .unwrap();
     assert_eq!(frame.len(), 2 + OVERHEAD + 5);
 }
 
@@ -123,7 +125,7 @@ fn a_command_has_its_bit_next_to_more() {
         (Flags::COMMAND.and_more(), 3),
     ] {
         let mut frame = Vec::new();
-        ours.encode(flags, &[], &mut frame);
+        ours.encode(flags, &[], &mut frame).unwrap();
         let header = theirs.parse(&frame, Limit::NONE).unwrap().unwrap();
         let body = &mut frame[header.header_len..];
         assert_eq!(theirs.decode(&header, body).unwrap().0, flags);
@@ -268,7 +270,9 @@ impl Initiate {
         text.extend_from_slice(&[9; 16]);
         let nonce = long_nonce(b"VOUCH---", &[9; 16]);
         let to_server = SharedKey::new(&self.server, &client_keys().secret).unwrap();
-        to_server.append(&nonce, &self.vouched.concat(), &mut text);
+        to_server
+            .append(&nonce, &self.vouched.concat(), &mut text)
+            .unwrap();
         text.extend_from_slice(self.metadata);
         let mut body = b"\x08INITIATE".to_vec();
         body.extend_from_slice(&self.cookie);
@@ -278,7 +282,8 @@ impl Initiate {
             &short_nonce(b"CurveZMQINITIATE", self.counter),
             &text,
             &mut body,
-        );
+        )
+        .unwrap();
         body
     }
 }
@@ -312,7 +317,7 @@ fn initiate_end(before: fn(&mut Initiate), after: fn(&mut Vec<u8>)) -> End {
     let mut body = initiate.body();
     after(&mut body);
     let mut frame = Vec::new();
-    frame::write(Flags::COMMAND, &body, &mut frame);
+    frame::write(Flags::COMMAND, &body, &mut frame).unwrap();
     side.feed(&frame);
     side.end
 }
@@ -381,7 +386,9 @@ impl FakeServer {
         body.extend_from_slice(&[8; 16]);
         let to_client = SharedKey::new(&self.transient, &server_secret()).unwrap();
         let text = [&transient[..], &[5; 96]].concat();
-        to_client.append(&long_nonce(b"WELCOME-", &[8; 16]), &text, &mut body);
+        to_client
+            .append(&long_nonce(b"WELCOME-", &[8; 16]), &text, &mut body)
+            .unwrap();
         self.say(&body)
     }
 
@@ -396,7 +403,9 @@ impl FakeServer {
     fn ready(&self, transient: &SecretKey, metadata: &[u8]) -> Vec<u8> {
         let mut body = b"\x05READY\0\0\0\0\0\0\0\x01".to_vec();
         let to_client = SharedKey::new(&self.transient, transient).unwrap();
-        to_client.append(&short_nonce(b"CurveZMQREADY---", 1), metadata, &mut body);
+        to_client
+            .append(&short_nonce(b"CurveZMQREADY---", 1), metadata, &mut body)
+            .unwrap();
         body
     }
 }
@@ -472,7 +481,7 @@ fn damaged_messages_are_refused() {
         unreachable!()
     };
     let mut frame = Vec::new();
-    ours.encode(Flags::NONE, &[b"hello"], &mut frame);
+    ours.encode(Flags::NONE, &[b"hello"], &mut frame).unwrap();
     let body = frame.split_off(2);
     let last = theirs.last;
     for at in 0..body.len() {
@@ -513,7 +522,7 @@ fn damaged_messages_are_refused() {
 fn a_message_cannot_be_sent_back_to_its_sender() {
     let (mut ours, _) = codecs();
     let mut frame = Vec::new();
-    ours.encode(Flags::NONE, &[b"hello"], &mut frame);
+    ours.encode(Flags::NONE, &[b"hello"], &mut frame).unwrap();
     let header = ours.parse(&frame, Limit::NONE).unwrap().unwrap();
     let reflected = ours.decode(&header, &mut frame[2..]);
     assert_eq!(reflected, Err(CRYPTOGRAPHIC));
@@ -524,7 +533,7 @@ fn messages_count_on_from_the_handshakes_commands() {
     let (mut ours, mut theirs) = codecs();
     for (codec, counter) in [(&mut ours, 3), (&mut theirs, 2)] {
         let mut frame = Vec::new();
-        codec.encode(Flags::NONE, &[], &mut frame);
+        codec.encode(Flags::NONE, &[], &mut frame).unwrap();
         assert_eq!(frame[..10], *b"\x00\x21\x07MESSAGE");
         assert_eq!(frame[10..18], [0, 0, 0, 0, 0, 0, 0, counter]);
     }
@@ -577,7 +586,7 @@ fn boxes_are_those_of_nacl() {
     let text: [u8; 80] = std::array::from_fn(|i| 100 + i as u8);
     let mut sealed = Vec::new();
     let key = SharedKey::new(&theirs.public_key(), &ours).unwrap();
-    key.append(&nonce, &text, &mut sealed);
+    key.append(&nonce, &text, &mut sealed).unwrap();
     assert_eq!(
         sealed,
         unhex(concat!(
