@@ -54,6 +54,8 @@ pub struct XPub {
     more: bool,
     /// A message was begun to be read from a pipe.
     more_in: bool,
+    /// There was no memory for a part of it.
+    dropping: bool,
     /// The parts of the message that is being read may be subscriptions.
     subscribing: bool,
     pending: VecDeque<Pending>,
@@ -88,6 +90,7 @@ impl XPub {
             outbound: Distributor::default(),
             more: false,
             more_in: false,
+            dropping: false,
             subscribing: false,
             pending: VecDeque::new(),
             last: None,
@@ -103,7 +106,15 @@ impl XPub {
         };
         let mut is_lost = false;
         while let Some((kind, body, peer)) = end.peek() {
-            is_lost |= self.take(id, kind, body, peer.metadata.as_ref()).is_err();
+            if !self.dropping && self.take(id, kind, body, peer.metadata.as_ref()).is_err() {
+                (is_lost, self.dropping) = (true, true);
+                // What has come of the message before, which all is there, isn't to be received as a part of another one.
+                while self.pending.back().is_some_and(|part| part.more) {
+                    self.pending.pop_back();
+                }
+            }
+            self.more_in = kind.more();
+            self.dropping &= self.more_in;
             end.skip();
             if let Some((_, topic)) = end.glance().and_then(as_subscription) {
                 self.subscriptions.expect(topic);
@@ -127,7 +138,6 @@ impl XPub {
         metadata: Option<&MetadataRef>,
     ) -> Result<()> {
         let first = !self.more_in;
-        self.more_in = kind.more();
         let subscription = match first || self.subscribing {
             true => as_subscription((kind, body)),
             false => None,
