@@ -40,7 +40,7 @@ pub enum Event {
 }
 
 /// How long to wait for what has to happen, or for the next message.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a ZAP handler binds.
 pub const ZAP: &str = "inproc://zeromq.zap.01";
