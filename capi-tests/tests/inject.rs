@@ -33,11 +33,12 @@ fn number(variable: &str, default: u64) -> u64 {
     })
 }
 
-/// The program, whose functions are in the place of libc's.
-fn program() -> PathBuf {
+/// A program, whose functions are in the place of libc's.
+fn program(name: &str) -> PathBuf {
     // It defines the functions that these builtins stand for.
     let flags = ["-rdynamic", "-fno-builtin"];
-    compile::program("inject", &flags, &["inject/inject.c", "inject/faults.c"])
+    let source = format!("inject/{name}.c");
+    compile::program(name, &flags, &[&source, "inject/faults.c"])
 }
 
 /// What is wrong with a run, if anything is.
@@ -54,11 +55,20 @@ fn run(program: &Path, dir: &Path, seed: u64) -> Option<String> {
     }
 }
 
+/// Calls that have no memory for what is large have done nothing, and no message is cut.
+#[test]
+fn calls_without_memory_do_nothing() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(program("memory"));
+    let (end, output) = process::run(&mut command, scratch.path(), library::directory(), LIMIT);
+    assert!(matches!(end, End::Code(0)), "{end:?}\n{output}");
+}
+
 /// The process lives, nothing spins, nobody hangs, no connection stays open and silent, and no message comes twice.
 #[test]
 fn sockets_talk_again_after_calls_have_failed() {
     library::directory();
-    let program = program();
+    let program = program("inject");
     let scratch = tempfile::tempdir().expect("a directory");
     let (count, first) = (number("RUNS", 48), number("SEED", 0));
     let next = AtomicU64::new(first);

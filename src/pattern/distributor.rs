@@ -31,6 +31,8 @@ pub struct Distributor {
     eligible: usize,
     /// A message was begun.
     more: bool,
+    /// There was no memory for the part that is being sent, in some pipe.
+    is_starved: bool,
     slab: Slab,
     /// Some pipe has led, or leads, to a socket of this process, which may keep a message as it is.
     is_kept: bool,
@@ -140,8 +142,8 @@ impl Distributor {
         self.send_to_matching(pipes, more, part)
     }
 
-    /// Sends a part to those that match; it passes by those without room. ENOMEM, and nothing
-    /// done.
+    /// Sends a part to those that match; it passes by those without room, or without memory for it. ENOMEM if there is none
+    /// for it at all: of a message that wasn't begun nothing is done then.
     #[inline]
     pub fn send_to_matching(
         &mut self,
@@ -149,6 +151,7 @@ impl Distributor {
         more: bool,
         part: &mut Source,
     ) -> Result<()> {
+        self.is_starved = false;
         match self.matching {
             0 => {}
             1 => self.write(0, pipes, |end| end.write(more, part)),
@@ -171,6 +174,12 @@ impl Distributor {
                     });
                 });
             }
+        }
+        if self.is_starved && self.matching == 0 {
+            if !self.more {
+                self.end_message();
+            }
+            return Err(Error::ENOMEM);
         }
         part.done();
         self.more = more;
@@ -255,8 +264,14 @@ impl Distributor {
         if let Some(end) = self.ring.get(place).and_then(|id| pipes.get_mut(id)) {
             end.rollback();
         }
-        self.matching -= 1;
-        self.ring.swap(place, self.matching);
+        let mut place = place;
+        // It gets none of the parts that follow, either.
+        for end in [&mut self.matching, &mut self.active] {
+            *end -= 1;
+            self.ring.swap(place, *end);
+            place = *end;
+        }
+        self.is_starved = true;
     }
 }
 

@@ -25,6 +25,8 @@ pub struct FairQueue {
     more: bool,
     /// What is left of a message whose pipe was detached.
     rest: VecDeque<Message>,
+    /// There was no memory for all of that: behind it, receiving fails.
+    is_rest_cut: bool,
 }
 
 impl FairQueue {
@@ -39,7 +41,7 @@ impl FairQueue {
         let Some(place) = self.ring.place(id) else {
             return;
         };
-        let reading = self.more && self.rest.is_empty();
+        let reading = self.more && self.rest.is_empty() && !self.is_rest_cut;
         if reading && place == self.current {
             self.rescue(pipes.get_mut(id));
         }
@@ -58,22 +60,17 @@ impl FairQueue {
     }
 
     #[cold]
-    fn rescue(&mut self, end: Option<&mut End>) {
+    fn rescue(&mut self, mut end: Option<&mut End>) {
         let mut more = true;
-        if let Some(end) = end {
-            while more {
-                let mut message = Message::new();
-                match end.read(&mut Sink::Message(&mut message)) {
-                    Some(Ok(received)) if self.rest.try_reserve(1).is_ok() => more = received.more,
-                    _ => break,
-                }
-                self.rest.push_back(message);
+        while more && let Some(end) = &mut end {
+            let mut message = Message::new();
+            match end.read(&mut Sink::Message(&mut message)) {
+                Some(Ok(received)) if self.rest.try_reserve(1).is_ok() => more = received.more,
+                _ => break,
             }
+            self.rest.push_back(message);
         }
-        self.more = !self.rest.is_empty();
-        if let Some(last) = self.rest.back_mut() {
-            last.set_more(false);
-        }
+        self.is_rest_cut = more;
     }
 
     /// The pipe has something to read again.
@@ -177,7 +174,7 @@ impl FairQueue {
     /// Receives a part where there may be none in the current pipe.
     #[cold]
     fn recv_elsewhere(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
-        if self.more && !self.rest.is_empty() {
+        if self.more && (self.is_rest_cut || !self.rest.is_empty()) {
             return self.recv_rest(sink);
         }
         if pipes.retrying && self.is_quiet(pipes) {
@@ -209,7 +206,10 @@ impl FairQueue {
     }
 
     fn recv_rest(&mut self, sink: &mut Sink) -> Result<Received> {
-        let message = self.rest.pop_front().unwrap_or_default();
+        let Some(message) = self.rest.pop_front() else {
+            (self.more, self.is_rest_cut) = (false, false);
+            return Err(Error::ENOMEM);
+        };
         let received = Received {
             size: message.size(),
             more: message.more(),

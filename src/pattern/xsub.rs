@@ -63,8 +63,13 @@ impl XSub {
         }
     }
 
-    /// Keeps a subscription in mind. Whether the peers are to know. ENOMEM, and nothing done.
-    fn note(&mut self, subscribe: bool, topic: &[u8]) -> Result<bool> {
+    /// Keeps a subscription in mind. Whether the peers are to know, for which there is memory then. ENOMEM, and nothing done.
+    fn note(&mut self, pipes: &mut Pipes, subscribe: bool, topic: &[u8]) -> Result<bool> {
+        for id in self.outbound.present() {
+            if let Some(end) = pipes.get_mut(id) {
+                end.reserve_subscription(topic)?;
+            }
+        }
         if subscribe {
             self.interests.add(topic)?;
         }
@@ -145,7 +150,7 @@ impl Pattern for XSub {
             && let [kind @ (0 | 1), topic @ ..] = part.bytes()
         {
             self.subscribing = true;
-            let tell = self.note(*kind == 1, topic)?;
+            let tell = self.note(pipes, *kind == 1, topic)?;
             if !tell || first && !more {
                 if tell {
                     self.tell(pipes, *kind == 1, topic)?;
@@ -201,7 +206,7 @@ impl Pattern for XSub {
         if !self.filter {
             return Err(Error::EINVAL);
         }
-        self.note(true, topic)?;
+        self.note(pipes, true, topic)?;
         self.tell(pipes, true, topic)
     }
 
@@ -209,7 +214,7 @@ impl Pattern for XSub {
         if !self.filter {
             return Err(Error::EINVAL);
         }
-        if self.note(false, topic)? {
+        if self.note(pipes, false, topic)? {
             self.tell(pipes, false, topic)?;
         }
         Ok(())

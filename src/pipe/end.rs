@@ -382,6 +382,14 @@ impl End {
         keep_errno(|| self.far.writable());
     }
 
+    /// Makes room for a subscription, or for giving one up, so that writing it can't fail. ENOMEM.
+    pub fn reserve_subscription(&mut self, topic: &[u8]) -> Result<()> {
+        match self.far_closed {
+            true => Ok(()),
+            false => self.ends.tx.reserve_subscription(topic),
+        }
+    }
+
     /// Writes a subscription, or gives one up. These are not held up by the high-water mark: there
     /// are as many as the program has made, and each counts.
     pub fn write_subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {

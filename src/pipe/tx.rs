@@ -270,6 +270,12 @@ impl Tx {
         })
     }
 
+    /// Makes room for a subscription, or for giving one up, so that writing it can't fail. ENOMEM.
+    pub fn reserve_subscription(&mut self, topic: &[u8]) -> Result<()> {
+        let longest = command::subscription_name(true).len() + topic.len();
+        self.room(frame::frame_len(longest)?).map(drop)
+    }
+
     /// Writes a subscription, or gives one up, as its command: however many messages there are, it is not held up. ENOMEM.
     pub fn subscription(&mut self, subscribe: bool, topic: &[u8]) -> Result<()> {
         let name = command::subscription_name(subscribe);
