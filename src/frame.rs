@@ -276,17 +276,12 @@ impl<'a> Record<'a> {
             len,
         ))
     }
+}
 
-    /// The body of a message that has one part and the short head, if that is what a pipe's bytes begin with; and how
-    /// many of them it takes.
-    #[inline(always)]
-    pub fn short(bytes: &'a [u8]) -> Option<(&'a [u8], usize)> {
-        let [0, len, rest @ ..] = bytes else {
-            return None;
-        };
-        let len = usize::from(*len);
-        Some((rest.get(..len)?, SHORT_HEAD + len))
-    }
+/// Whether a pipe's bytes begin with a message that has one part and the short head.
+#[inline(always)]
+pub fn is_message(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&Flags::NONE.bits())
 }
 
 /// What [`walk`] has passed.
@@ -455,9 +450,8 @@ mod tests {
                     Some((Record::Aside, ASIDE_LEN))
                 );
                 assert_eq!(Record::first(&bytes[..len - 1]), None);
-                let short = Record::short(&bytes);
                 let is_short = flags == Flags::NONE && size <= SHORT_MAX;
-                assert!(short == is_short.then_some((&body[..size], len)));
+                assert_eq!(is_message(&bytes), is_short);
             }
         }
     }

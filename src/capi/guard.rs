@@ -87,13 +87,6 @@ pub fn guard_passage<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {
     outcome(result)
 }
 
-/// Runs what most calls come to in full swing, and which calls nothing that might need more of a guard. None as well if it
-/// fails, which is then left to the way that all calls can take.
-#[inline(always)]
-pub fn guard_short<T>(body: impl FnOnce() -> Option<T>) -> Option<T> {
-    caught(|| Ok(body())).unwrap_or(None)
-}
-
 /// As [`guard`], for a body that calls nothing which might change errno, or drops messages.
 #[inline]
 pub fn guard_pure<T: Failure>(body: impl FnOnce() -> Result<T>) -> T {

@@ -6,9 +6,8 @@ use libc::iovec;
 
 use super::{
     blocking::{self, Several, blocking},
-    guard::guard_short,
     handle,
-    message::{place, returned, valid, zmq_msg_t},
+    message::{returned, valid, zmq_msg_t},
 };
 use crate::{
     consts::ZMQ_DONTWAIT,
@@ -44,19 +43,6 @@ pub(super) unsafe fn receive_part<I: Incoming>(
         },
         move |call: Box<Receiving>| Ok(call.wake(&mut sink()?.sink())?.map(done)),
     )
-}
-
-/// Receives a part as [`wait::receive_in_full_swing`] does: its size. None if it is to be received in another way.
-#[inline(always)]
-pub(super) fn receive_in_full_swing(
-    socket: *mut c_void,
-    into: &mut impl Incoming,
-) -> Option<usize> {
-    guard_short(|| {
-        // SAFETY: the contract of all that call this.
-        let socket = unsafe { handle::socket(socket) }.ok()?;
-        wait::receive_in_full_swing(socket, into)
-    })
 }
 
 /// Receives a message, as far as it fits; returns its size in bytes.
@@ -107,21 +93,6 @@ pub unsafe extern "C-unwind" fn zmq_recv(
     flags_: c_int,
 ) -> c_int {
     // SAFETY: the caller's contract.
-    let buffer = unsafe { handle::buffer(buf_, len_) };
-    let received = buffer
-        .ok()
-        .and_then(|mut buffer| receive_in_full_swing(s_, &mut buffer));
-    match received {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { receive_bytes(s_, buf_, len_, flags_) },
-    }
-}
-
-/// As zmq_recv(), whatever it takes.
-#[inline(never)]
-unsafe fn receive_bytes(s_: *mut c_void, buf_: *mut c_void, len_: usize, flags_: c_int) -> c_int {
-    // SAFETY: the caller's contract.
     unsafe { receive_part(s_, flags_, move || handle::buffer(buf_, len_)) }
 }
 
@@ -169,21 +140,6 @@ pub unsafe extern "C-unwind" fn zmq_msg_recv(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
-    // SAFETY: the caller's contract.
-    let message = unsafe { place(msg_) };
-    let received = message
-        .ok()
-        .and_then(|mut message| receive_in_full_swing(s_, &mut message));
-    match received {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { receive_message(msg_, s_, flags_) },
-    }
-}
-
-/// As zmq_msg_recv(), whatever it takes.
-#[inline(never)]
-unsafe fn receive_message(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
     // SAFETY: the caller's contract.
     unsafe { receive_part(s_, flags_, move || valid(msg_)) }
 }

@@ -9,9 +9,8 @@ use libc::iovec;
 
 use super::{
     blocking::{self, Several, blocking},
-    guard::guard_short,
     handle,
-    message::{place, returned, valid, zmq_msg_t},
+    message::{returned, valid, zmq_msg_t},
 };
 use crate::{
     consts::{ZMQ_DONTWAIT, ZMQ_SNDMORE},
@@ -43,7 +42,7 @@ pub(super) unsafe fn send_part<P: Outgoing>(
         || {
             // SAFETY: by the contract of this function.
             let socket = unsafe { handle::socket(socket) }?;
-            Ok(wait::send(socket, more, dont_wait, &mut source()?)?.map(done))
+            Ok(wait::send(socket, more, &mut source()?)?.map(done))
         },
         move |failed| {
             // SAFETY: as above.
@@ -54,23 +53,6 @@ pub(super) unsafe fn send_part<P: Outgoing>(
         },
         move |call: Box<Sending>| Ok(call.wake(&mut source()?.source())?.map(done)),
     )
-}
-
-/// Sends a part as [`wait::send_in_full_swing`] does: its size. None if it is to be sent in another way.
-#[inline(always)]
-pub(super) fn send_in_full_swing(
-    socket: *mut c_void,
-    part: &mut impl Outgoing,
-    flags: c_int,
-) -> Option<usize> {
-    guard_short(|| {
-        // SAFETY: the contract of all that call this.
-        let socket = unsafe { handle::socket(socket) }.ok()?;
-        match flags & ZMQ_SNDMORE {
-            0 => wait::send_in_full_swing(socket, part),
-            _ => None,
-        }
-    })
 }
 
 /// Sends a copy of some bytes as a message; returns their number.
@@ -126,21 +108,6 @@ pub unsafe extern "C-unwind" fn zmq_send(
     len_: usize,
     flags_: c_int,
 ) -> c_int {
-    // SAFETY: the caller's contract.
-    let bytes = unsafe { handle::bytes(buf_, len_) };
-    let sent = bytes
-        .ok()
-        .and_then(|mut bytes| send_in_full_swing(s_, &mut bytes, flags_));
-    match sent {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { send_bytes(s_, buf_, len_, flags_) },
-    }
-}
-
-/// As zmq_send(), whatever it takes.
-#[inline(never)]
-unsafe fn send_bytes(s_: *mut c_void, buf_: *const c_void, len_: usize, flags_: c_int) -> c_int {
     // SAFETY: the caller's contract.
     unsafe { send_part(s_, len_, flags_, move || handle::bytes(buf_, len_)) }
 }
@@ -273,21 +240,6 @@ pub unsafe extern "C-unwind" fn zmq_msg_send(
     s_: *mut c_void,
     flags_: c_int,
 ) -> c_int {
-    // SAFETY: the caller's contract.
-    let message = unsafe { place(msg_) };
-    let sent = message
-        .ok()
-        .and_then(|mut message| send_in_full_swing(s_, &mut message, flags_));
-    match sent {
-        Some(size) => size as c_int,
-        // SAFETY: as above.
-        None => unsafe { send_message(msg_, s_, flags_) },
-    }
-}
-
-/// As zmq_msg_send(), whatever it takes.
-#[inline(never)]
-unsafe fn send_message(msg_: *mut zmq_msg_t, s_: *mut c_void, flags_: c_int) -> c_int {
     // SAFETY: the caller's contract.
     unsafe {
         let size = valid(msg_).map_or(0, |message| message.size());

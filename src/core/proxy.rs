@@ -329,7 +329,7 @@ fn send(
 ) -> Result<bool> {
     let mut failed = None;
     if sending.is_none() {
-        match wait::send(to, more, false, part)? {
+        match wait::send(to, more, part)? {
             Attempt::Done(()) => return Ok(true),
             Attempt::Undecided(error) => failed = error,
         }

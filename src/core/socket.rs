@@ -8,16 +8,14 @@ use std::{
     ffi::c_int,
     ptr,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
     context::Context,
     inproc::{self, Names},
     lane::Lane,
-    lead::Lead,
     monitor::Monitor,
-    offers::Offers,
     slot::{Content, Free},
     spin::Spin,
 };
@@ -25,10 +23,9 @@ use crate::{
     consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
     endpoint::Endpoint,
     error::{Error, Result},
-    frame::SHORT_MAX,
     io::{Host, Listener, Live, Owner, Session},
     memory,
-    message::{Incoming, Received, Sink, Small, Source},
+    message::{Incoming, Outgoing, Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
     pipe::{End, Event, Far, Haste, Inbox, PipeId},
@@ -66,9 +63,6 @@ pub struct Socket {
     pub(super) spin: Spin,
     /// And for the rest of a body that has begun to come.
     pub(super) spin_for_rest: Spin,
-    /// Whether it lets others run before it sleeps, if it is the I/O thread that drives its connections.
-    pub(super) offers: Offers,
-    lead: Lead,
     context: Arc<Context>,
     number: u64,
     monitor: Arc<Monitor>,
@@ -120,8 +114,6 @@ impl Socket {
             terminated: false,
             spin: Spin::default(),
             spin_for_rest: Spin::default(),
-            offers: Offers::default(),
-            lead: Lead::default(),
             host: None,
             live,
         }
@@ -171,12 +163,6 @@ impl Socket {
     pub fn look_around(&mut self) -> Result<()> {
         self.inbox.look();
         self.process()
-    }
-
-    /// Learns from a wait that is over.
-    pub(super) fn learn(&mut self, began: Instant) {
-        self.spin.learn(began);
-        self.offers.learn();
     }
 
     /// Whether nothing has happened that [`Socket::process`] would have to see to.
@@ -364,17 +350,19 @@ impl Socket {
     /// ENOTSUP and what else the pattern says.
     ///
     /// [`BROKEN`]: crate::pattern::BROKEN
-    pub fn try_send(&mut self, more: bool, part: &mut Source) -> Result<()> {
-        if !more && !part.is_lent() && self.send_short(part.bytes()) {
-            part.done();
-            return Ok(());
+    #[inline(always)]
+    pub fn try_send(&mut self, more: bool, part: &mut impl Outgoing) -> Result<()> {
+        if !more
+            && let Some(only) = self.pipes.at(self.outbound.open())
+            && only.has_known_room()
+        {
+            return only.write(false, part);
         }
-        self.send_by_pattern(more, part)
+        self.send_by_pattern(more, &mut part.source())
     }
 
-    /// As [`Socket::try_send`], after [`Socket::send_short`].
     #[inline(never)]
-    pub fn send_by_pattern(&mut self, more: bool, part: &mut Source) -> Result<()> {
+    fn send_by_pattern(&mut self, more: bool, part: &mut Source) -> Result<()> {
         let result = self.pattern.send(&mut self.pipes, more, part);
         if matches!(result, Ok(()) | Err(BROKEN)) {
             self.outbound.pass(more);
@@ -390,58 +378,22 @@ impl Socket {
         self.outbound.pass(false);
     }
 
-    /// Sends a message of one part past the pattern, if that is possible; else nothing is done.
-    #[inline(always)]
-    pub fn send_short(&mut self, body: &[u8]) -> bool {
-        match self.pipes.at(self.outbound.open()) {
-            Some(end) => body.len() <= SHORT_MAX && end.send_short(body),
-            None => false,
-        }
-    }
-
-    /// As [`Socket::send_short`], if nothing has happened to the socket, and in full swing: see [`End::send_in_full_swing`].
-    #[inline(always)]
-    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
-        if self.inbox.is_pending() {
-            return None;
-        }
-        let only = self.pipes.at(self.outbound.open())?;
-        only.send_in_full_swing(body)
-    }
-
-    /// .. and [`End::settle`].
-    pub fn settle(&mut self) {
-        if let Some(end) = self.pipes.at(self.outbound.open()) {
-            end.settle();
-        }
-    }
-
-    /// A part whose size counts (`lead::counts`) has been sent; `more` parts of its message are to come. Whether the
-    /// caller, who may wait, is to let the connections catch up.
-    #[inline(never)]
-    pub fn is_ahead(&mut self, more: bool, size: usize) -> bool {
-        let may_wait = self.options.send_timeout != 0 && !is_lossy(&self.options);
-        if !may_wait || !self.pipes.are_few() || !self.lead.add(size) || more {
-            return false;
-        }
-        let (sent, passed) = self.pipes.progress();
-        self.lead.is_long(sent, passed)
-    }
-
     /// Receives a part, if that is possible without waiting. EAGAIN, EFSM, ENOTSUP.
     ///
     /// `retrying`: the caller will try again in a moment, and before it waits or goes away once
     /// more without saying so. Until then nothing that comes wakes the socket.
+    #[inline(always)]
     pub fn try_recv(&mut self, into: &mut impl Incoming, retrying: bool) -> Result<Received> {
-        match self.recv_short(into) {
-            Some(size) => Ok(Received { size, more: false }),
-            None => self.recv_by_pattern(&mut into.sink(), retrying),
+        if let Some(only) = self.pipes.at(self.inbound.open())
+            && let Some(received) = only.read_message(into)
+        {
+            return received;
         }
+        self.recv_by_pattern(&mut into.sink(), retrying)
     }
 
-    /// As [`Socket::try_recv`], after [`Socket::recv_short`].
     #[inline(never)]
-    pub fn recv_by_pattern(&mut self, sink: &mut Sink, retrying: bool) -> Result<Received> {
+    fn recv_by_pattern(&mut self, sink: &mut Sink, retrying: bool) -> Result<Received> {
         self.pipes.retrying = retrying;
         let result = self.pattern.recv(&mut self.pipes, sink);
         self.detach_ended();
@@ -449,22 +401,6 @@ impl Socket {
             self.inbound.pass(received.more);
         }
         result
-    }
-
-    /// Receives a message of one part past the pattern, if that is possible: its size in bytes; else nothing is done.
-    #[inline(always)]
-    pub fn recv_short(&mut self, into: &mut impl Incoming) -> Option<usize> {
-        self.pipes.at(self.inbound.open())?.recv_short(into)
-    }
-
-    /// As [`Socket::recv_short`], if nothing has happened to the socket, and in full swing: see [`End::recv_in_full_swing`].
-    #[inline(always)]
-    pub fn recv_in_full_swing(&mut self, into: &mut impl Incoming) -> Option<usize> {
-        if self.inbox.is_pending() {
-            return None;
-        }
-        let only = self.pipes.at(self.inbound.open())?;
-        only.recv_in_full_swing(into)
     }
 
     /// What can be done without waiting: ZMQ_POLLIN, ZMQ_POLLOUT.

@@ -13,13 +13,11 @@
 use std::{
     ffi::c_short,
     os::fd::RawFd,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    lead,
     slot::{Locked, Slot},
     socket::Socket,
     spin::Spin,
@@ -29,7 +27,6 @@ use crate::{
     message::{Incoming, Outgoing, Received, Sink, Source},
     pattern::BROKEN,
     pipe::{self, Far, Inbox, Parker},
-    sync::{OwnerGuard, shielded},
 };
 
 /// The slot of a socket.
@@ -96,12 +93,7 @@ pub fn deadline(timeout: i64) -> Option<Instant> {
 /// Most calls are those of the thread that always uses the socket, when nothing has happened to
 /// it and there is room; that much is done here, and all else where it is out of the way.
 #[inline(always)]
-pub fn send(
-    handle: Handle,
-    more: bool,
-    dont_wait: bool,
-    part: &mut impl Outgoing,
-) -> Result<Attempt<()>> {
+pub fn send(handle: Handle, more: bool, part: &mut impl Outgoing) -> Result<Attempt<()>> {
     let Some(mut inside) = handle.lock_as_owner() else {
         return Ok(Attempt::Undecided(None));
     };
@@ -109,19 +101,9 @@ pub fn send(
     if let Some(socket) = inside.content()
         && socket.is_undisturbed()
     {
-        if !more && part.may_be_copied() && socket.send_short(part.bytes()) {
-            inside.leave();
-            part.done();
-            return Ok(Attempt::Done(()));
-        }
-        let size = part.bytes().len();
-        match socket.send_by_pattern(more, &mut part.source()) {
+        match socket.try_send(more, part) {
             Ok(()) => {
-                let ahead = lead::counts(size) && !dont_wait && socket.is_ahead(more, size);
                 inside.leave();
-                if ahead {
-                    lead::nap();
-                }
                 return Ok(Attempt::Done(()));
             }
             Err(error) => failed = Some(error),
@@ -129,47 +111,6 @@ pub fn send(
     }
     inside.leave();
     Ok(Attempt::Undecided(failed))
-}
-
-/// Sends a part as [`send`] does, if that is a matter of writing it and nobody has to be told: its size. None if it isn't, and
-/// nothing was done. Of those that do the same again and again this is all that most calls need; nothing is called on the way,
-/// so that no register has to be saved.
-#[inline(always)]
-pub fn send_in_full_swing(handle: Handle, part: &mut impl Outgoing) -> Option<usize> {
-    let body = part.small()?;
-    let size = body.size();
-    let mut inside = handle.lock_as_owner()?;
-    let socket = inside.content().as_mut();
-    match socket.and_then(|socket| socket.send_in_full_swing(body)) {
-        Some(still) => {
-            part.done_small();
-            match still {
-                true => inside.leave(),
-                false => return Some(settle(inside, size)),
-            }
-            Some(size)
-        }
-        None => {
-            inside.leave();
-            None
-        }
-    }
-}
-
-/// Tells who has fallen asleep just now. Returns what it is given. C's way to call says that nothing is thrown out of it.
-#[cold]
-#[inline(never)]
-#[allow(improper_ctypes_definitions)]
-extern "C" fn settle(mut inside: OwnerGuard<'static, Option<Box<Socket>>>, size: usize) -> usize {
-    let settled = catch_unwind(AssertUnwindSafe(move || {
-        if let Some(socket) = inside.content() {
-            shielded(|| socket.settle());
-        }
-        inside.leave();
-    }));
-    // The message is in the pipe, whatever has happened. Dropping what was thrown may throw again.
-    std::mem::forget(settled);
-    size
 }
 
 /// Sends a part where [`send`] has failed, or could not try.
@@ -213,7 +154,7 @@ pub fn send_either_way(
     dont_wait: bool,
     part: &mut impl Outgoing,
 ) -> Result<Progress<(), Sending>> {
-    match send(handle, more, dont_wait, part)? {
+    match send(handle, more, part)? {
         Attempt::Done(()) => Ok(Progress::Done(())),
         Attempt::Undecided(failed) => send_on(handle, more, dont_wait, &mut part.source(), failed),
     }
@@ -239,7 +180,7 @@ fn wait_to_send(
         match socket.try_send(more, part) {
             Err(Error::EAGAIN) if !is_over => {}
             result => {
-                socket.learn(wait.began);
+                socket.spin.learn(wait.began);
                 return match result {
                     Err(BROKEN) => drop_part(part),
                     result => result,
@@ -312,11 +253,8 @@ impl Wait {
 
 /// Whether to try again rather than to sleep. Lets others run in between.
 pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
-    match socket.pipes().are_few() {
-        true => socket.spin.goes_on(began),
-        // It is the I/O thread that drives so many.
-        false => socket.offers.make(),
-    }
+    // It is the I/O thread that drives many.
+    socket.pipes().are_few() && socket.spin.goes_on(began)
 }
 
 /// Whether a message may be sent without waiting.
@@ -352,11 +290,7 @@ pub fn receive(
     if let Some(socket) = inside.content()
         && socket.is_undisturbed()
     {
-        if let Some(size) = socket.recv_short(into) {
-            inside.leave();
-            return Ok(Attempt::Done(Received { size, more: false }));
-        }
-        match socket.recv_by_pattern(&mut into.sink(), !dont_wait) {
+        match socket.try_recv(into, !dont_wait) {
             Ok(received) => {
                 inside.leave();
                 return Ok(Attempt::Done(received));
@@ -378,17 +312,6 @@ pub fn receive_either_way(
         Attempt::Done(received) => Ok(Progress::Done(received)),
         Attempt::Undecided(failed) => receive_on(handle, dont_wait, &mut into.sink(), failed),
     }
-}
-
-/// Receives a part as [`receive`] does, if it is the only one of its message, and that is a matter of reading it, as
-/// [`send_in_full_swing`]: its size.
-#[inline(always)]
-pub fn receive_in_full_swing(handle: Handle, into: &mut impl Incoming) -> Option<usize> {
-    let mut inside = handle.lock_as_owner()?;
-    let socket = inside.content().as_mut();
-    let received = socket.and_then(|socket| socket.recv_in_full_swing(into));
-    inside.leave();
-    received
 }
 
 /// Receives a part where [`receive`] has failed, or could not try.
@@ -449,7 +372,7 @@ fn wait_to_receive(
             result = receive_now(&mut socket, sink, false);
         }
         if result != Err(Error::EAGAIN) || is_over {
-            socket.learn(wait.began);
+            socket.spin.learn(wait.began);
             return result.map(Progress::Done);
         }
         let mut waiter = Waiter::new(wait.deadline);

@@ -1,49 +1,19 @@
 //! Copying few bytes: most bodies are so small that calling memcpy(3) costs more than the copy.
 
-/// A body that is copied without any call.
-#[derive(Clone, Copy)]
-pub struct Small<'a>(&'a [u8]);
-
-impl<'a> Small<'a> {
-    /// The most bytes that it can have.
-    pub const MAX: usize = 64;
-
-    /// None if there are too many.
-    #[inline(always)]
-    pub fn new(bytes: &'a [u8]) -> Option<Small<'a>> {
-        (bytes.len() <= Small::MAX).then_some(Small(bytes))
-    }
-
-    /// Its size in bytes.
-    #[inline(always)]
-    pub fn size(self) -> usize {
-        self.0.len()
-    }
-
-    /// Its bytes.
-    #[inline(always)]
-    pub fn bytes(self) -> &'a [u8] {
-        self.0
-    }
-
-    /// Copies it to the start of `to`, which has room for it.
-    #[inline(always)]
-    pub fn copy_to(self, to: &mut [u8]) {
-        copy_small(self.0, &mut to[..self.0.len()]);
-    }
-}
+/// Up to this size (bytes) a body is copied without a call.
+const SMALL_MAX: usize = 64;
 
 /// Copies bytes to the start of `to`, which has room for them.
 #[inline(always)]
 pub fn copy(from: &[u8], to: &mut [u8]) {
     let to = &mut to[..from.len()];
     match from.len() {
-        0..=Small::MAX => copy_small(from, to),
+        0..=SMALL_MAX => copy_small(from, to),
         _ => to.copy_from_slice(from),
     }
 }
 
-/// Copies at most [`Small::MAX`] bytes, as many as there are in both.
+/// Copies at most [`SMALL_MAX`] bytes, as many as there are in both.
 #[inline(always)]
 fn copy_small(from: &[u8], to: &mut [u8]) {
     /// Two copies of so many bytes that may overlap: one from the start, one up to the end.

@@ -19,7 +19,7 @@ use std::{
 };
 
 pub use self::{
-    copy::{Small, copy},
+    copy::copy,
     grow::{append, copied, with_room, zeroed},
 };
 

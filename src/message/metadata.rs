@@ -5,7 +5,7 @@
 
 use std::{
     ffi::CStr,
-    fmt, mem,
+    fmt,
     ops::Deref,
     os::fd::RawFd,
     ptr::NonNull,
@@ -179,20 +179,6 @@ impl Stock {
         self.left -= 1;
         Some(MetadataRef(of.0))
     }
-
-    /// As [`Stock::take`], in place of what may be there, where no other metadata have to be let go of for that: whether it
-    /// was done.
-    #[inline(always)]
-    pub fn renew(&mut self, place: &mut Option<MetadataRef>) -> bool {
-        match place {
-            Some(old) => self.of.as_ref().is_some_and(|of| of.0 == old.0),
-            None => {
-                // There is nothing to be dropped, which the compiler doesn't see.
-                mem::forget(mem::replace(place, self.take()));
-                true
-            }
-        }
-    }
 }
 
 impl Drop for Stock {
@@ -258,20 +244,5 @@ mod tests {
         drop(taken);
         assert_eq!((count(), first.fd()), (1, Some(3)));
         assert!(Stock::default().take().is_none());
-    }
-
-    /// What is there of the same metadata stays, and what is of others isn't touched.
-    #[test]
-    fn a_reference_is_renewed_only_where_nothing_is_let_go_of() {
-        let mut stock = Stock::new(Some(MetadataRef::new(Metadata::new([], Some(3)).unwrap())));
-        let mut place = None;
-        assert!(stock.renew(&mut place));
-        let left = stock.left;
-        assert!(stock.renew(&mut place));
-        assert_eq!(stock.left, left);
-        let mut other = Stock::new(Some(MetadataRef::new(Metadata::new([], Some(4)).unwrap())));
-        assert!(!other.renew(&mut place) && !Stock::default().renew(&mut place));
-        assert_eq!(place.and_then(|place| place.fd()), Some(3));
-        assert!(Stock::default().renew(&mut None));
     }
 }

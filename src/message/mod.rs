@@ -22,7 +22,6 @@ pub use payload::Payload;
 pub use slab::{BODY_MAX as SLAB_MAX, Slab};
 pub use spent::drop_spent;
 
-pub use crate::memory::Small;
 use crate::{
     error::{Error, Result},
     memory::copy,
@@ -196,19 +195,6 @@ impl Message {
         };
         copy(bytes, inline);
         Ok(())
-    }
-
-    /// As [`Message::copy_from`], with no more parts to follow, if nothing has to be let go of for that: whether it was done.
-    #[inline(always)]
-    fn copy_small(&mut self, bytes: &[u8], metadata: &mut Stock) -> bool {
-        let fits = self.kind == Kind::INLINE && bytes.len() <= INLINE_MAX;
-        if !fits || !metadata.renew(&mut self.metadata) {
-            return false;
-        }
-        (self.size, self.more) = (bytes.len() as u8, false);
-        // SAFETY: the kind says that the message is inline.
-        copy(bytes, unsafe { &mut self.storage.inline });
-        true
     }
 
     /// Copies the bytes into the counted body that is there, if it has this size and nobody else has it. Whether it did.
@@ -434,17 +420,6 @@ impl Message {
                 _ => &self.storage.inline[..usize::from(self.size)],
             }
         }
-    }
-
-    /// The body, if nothing else has to be let go of with it.
-    #[inline(always)]
-    fn small(&self) -> Option<Small<'_>> {
-        if self.is_outside() || self.metadata.is_some() {
-            return None;
-        }
-        // SAFETY: the kind says which field is set.
-        let inline = unsafe { &self.storage.inline };
-        Small::new(inline.get(..usize::from(self.size))?)
     }
 
     /// Whether more parts of the same message follow.

@@ -1,6 +1,6 @@
 //! Where a message part comes from when it is sent, and where it goes to when it is received.
 
-use super::{Copies, Message, MetadataRef, Payload, Small, Stock};
+use super::{Copies, Message, MetadataRef, Payload};
 use crate::{error::Result, memory::copy};
 
 /// What is sent: a buffer of the caller's, to be copied, or a message, to be taken.
@@ -17,14 +17,10 @@ pub enum Source<'a> {
 pub trait Outgoing {
     /// The bytes of the body.
     fn bytes(&self) -> &[u8];
-    /// Whether a copy of the body will do: it is not lent, to be given back when it was delivered.
-    fn may_be_copied(&self) -> bool;
-    /// The body, if it is small and all that there is to the part.
-    fn small(&self) -> Option<Small<'_>>;
+    /// Whether the body is the caller's own memory, to be given back when it was delivered, and not before.
+    fn is_lent(&self) -> bool;
     /// They were sent.
     fn done(&mut self);
-    /// The small body was sent.
-    fn done_small(&mut self);
     /// What they come from, if they were not.
     fn source(&mut self) -> Source<'_>;
 }
@@ -36,18 +32,11 @@ impl Outgoing for &[u8] {
     }
 
     #[inline(always)]
-    fn may_be_copied(&self) -> bool {
-        true
-    }
-
-    #[inline(always)]
-    fn small(&self) -> Option<Small<'_>> {
-        Small::new(self)
+    fn is_lent(&self) -> bool {
+        false
     }
 
     fn done(&mut self) {}
-
-    fn done_small(&mut self) {}
 
     #[inline(always)]
     fn source(&mut self) -> Source<'_> {
@@ -62,13 +51,8 @@ impl Outgoing for &mut Message {
     }
 
     #[inline(always)]
-    fn may_be_copied(&self) -> bool {
-        !self.is_foreign()
-    }
-
-    #[inline(always)]
-    fn small(&self) -> Option<Small<'_>> {
-        Message::small(self)
+    fn is_lent(&self) -> bool {
+        self.is_foreign()
     }
 
     #[inline(always)]
@@ -77,21 +61,14 @@ impl Outgoing for &mut Message {
     }
 
     #[inline(always)]
-    fn done_small(&mut self) {
-        // What else there is to an empty message it has already.
-        (self.size, self.more) = (0, false);
-    }
-
-    #[inline(always)]
     fn source(&mut self) -> Source<'_> {
         Source::Message(self)
     }
 }
 
-impl Source<'_> {
-    /// The bytes of the body.
+impl Outgoing for Source<'_> {
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
+    fn bytes(&self) -> &[u8] {
         match self {
             Source::Bytes(bytes) => bytes,
             Source::Message(message) => message.bytes(),
@@ -99,14 +76,33 @@ impl Source<'_> {
         }
     }
 
-    /// Lets go of the message, or of the bytes: they were sent.
     #[inline]
-    pub fn done(&mut self) {
+    fn is_lent(&self) -> bool {
+        match self {
+            Source::Bytes(_) => false,
+            Source::Message(message) => message.is_foreign(),
+            Source::Copy(copies) => copies.is_foreign(),
+        }
+    }
+
+    #[inline]
+    fn done(&mut self) {
         if let Source::Message(message) = self {
             message.reset();
         }
     }
 
+    #[inline]
+    fn source(&mut self) -> Source<'_> {
+        match self {
+            Source::Bytes(bytes) => Source::Bytes(bytes),
+            Source::Message(message) => Source::Message(message),
+            Source::Copy(copies) => Source::Copy(copies),
+        }
+    }
+}
+
+impl Source<'_> {
     /// The message itself, or a message with a copy of the bytes. ENOMEM if there is no memory.
     pub fn take(&mut self) -> Result<Message> {
         match self {
@@ -125,16 +121,6 @@ impl Source<'_> {
             Source::Copy(copies) => copies.payload(),
         })
     }
-
-    /// Whether the body is the caller's own memory, to be given back when it was delivered, and not before.
-    #[inline]
-    pub fn is_lent(&self) -> bool {
-        match self {
-            Source::Bytes(_) => false,
-            Source::Message(message) => message.is_foreign(),
-            Source::Copy(copies) => copies.is_foreign(),
-        }
-    }
 }
 
 /// Where a received part goes.
@@ -149,29 +135,27 @@ pub enum Sink<'a> {
 
 /// A [`Sink`], before it is one, as [`Outgoing`].
 pub trait Incoming {
-    /// Takes a copy of a body, the last part of a message.
-    fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()>;
-    /// As [`Incoming::copy`], if that takes no call: whether it was done.
-    fn copy_small(&mut self, body: &[u8], metadata: &mut Stock) -> bool;
+    /// Takes a copy of a body, and refers to the metadata if it has a use for it. `more` parts of the message follow. ENOMEM.
+    fn copy(
+        &mut self,
+        more: bool,
+        body: &[u8],
+        metadata: impl FnOnce() -> Option<MetadataRef>,
+    ) -> Result<()>;
     /// Where a body goes that was not taken.
     fn sink(&mut self) -> Sink<'_>;
 }
 
 impl Incoming for &mut [u8] {
     #[inline(always)]
-    fn copy(&mut self, body: &[u8], _: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
+    fn copy(
+        &mut self,
+        _: bool,
+        body: &[u8],
+        _: impl FnOnce() -> Option<MetadataRef>,
+    ) -> Result<()> {
         copy(body.get(..self.len()).unwrap_or(body), self);
         Ok(())
-    }
-
-    #[inline(always)]
-    fn copy_small(&mut self, body: &[u8], _: &mut Stock) -> bool {
-        let small = body.get(..self.len()).unwrap_or(body);
-        let Some(small) = Small::new(small) else {
-            return false;
-        };
-        small.copy_to(self);
-        true
     }
 
     #[inline(always)]
@@ -182,13 +166,13 @@ impl Incoming for &mut [u8] {
 
 impl Incoming for &mut Message {
     #[inline(always)]
-    fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
-        self.copy_from(body, false, metadata)
-    }
-
-    #[inline(always)]
-    fn copy_small(&mut self, body: &[u8], metadata: &mut Stock) -> bool {
-        Message::copy_small(self, body, metadata)
+    fn copy(
+        &mut self,
+        more: bool,
+        body: &[u8],
+        metadata: impl FnOnce() -> Option<MetadataRef>,
+    ) -> Result<()> {
+        self.copy_from(body, more, metadata)
     }
 
     #[inline(always)]
@@ -198,12 +182,18 @@ impl Incoming for &mut Message {
 }
 
 impl Incoming for Sink<'_> {
-    fn copy(&mut self, body: &[u8], metadata: impl FnOnce() -> Option<MetadataRef>) -> Result<()> {
-        Sink::copy(self, false, body, metadata)
-    }
-
-    fn copy_small(&mut self, _: &[u8], _: &mut Stock) -> bool {
-        false
+    #[inline(always)]
+    fn copy(
+        &mut self,
+        more: bool,
+        body: &[u8],
+        metadata: impl FnOnce() -> Option<MetadataRef>,
+    ) -> Result<()> {
+        match self {
+            Sink::Buffer(buffer) => buffer.copy(more, body, metadata),
+            Sink::Message(into) => into.copy_from(body, more, metadata),
+            Sink::Nowhere => Ok(()),
+        }
     }
 
     fn sink(&mut self) -> Sink<'_> {
@@ -216,25 +206,6 @@ impl Incoming for Sink<'_> {
 }
 
 impl Sink<'_> {
-    /// Takes a copy of a body, and refers to the metadata if it has a use for it. ENOMEM if there
-    /// is no memory for it.
-    #[inline(always)]
-    pub fn copy(
-        &mut self,
-        more: bool,
-        body: &[u8],
-        metadata: impl FnOnce() -> Option<MetadataRef>,
-    ) -> Result<()> {
-        match self {
-            Sink::Buffer(buffer) => Incoming::copy(buffer, body, metadata)?,
-            Sink::Message(into) => {
-                into.copy_from(body, more, metadata)?;
-            }
-            Sink::Nowhere => {}
-        }
-        Ok(())
-    }
-
     /// Takes a message.
     pub fn put(&mut self, mut message: Message, metadata: impl FnOnce() -> Option<MetadataRef>) {
         match self {

@@ -85,25 +85,3 @@ fn a_body_of_the_same_size_is_used_again() {
     message.copy_from(&[4; 99], false, || None).unwrap();
     assert_eq!(message.bytes(), [4; 99]);
 }
-
-/// What is small comes and goes as any body does, but for messages that hold something to be let go of.
-#[test]
-fn small_bodies_take_the_place_of_small_ones_alone() {
-    let mut none = Stock::default();
-    for size in [0, 1, 2, 7, 16, 33, INLINE_MAX] {
-        let bytes: Vec<u8> = (1..=size as u8).collect();
-        let mut message = Message::copy_of(&[9; INLINE_MAX]).unwrap();
-        message.set_more(true);
-        assert!(message.copy_small(&bytes, &mut none));
-        assert!(message.bytes() == bytes && !message.more());
-        assert_eq!(message.small().map(|small| small.size()), Some(size));
-        let mut sent = &mut message;
-        Outgoing::done_small(&mut sent);
-        assert_eq!(message.size(), 0);
-    }
-    let mut message = Message::new();
-    assert!(!message.copy_small(&[1; INLINE_MAX + 1], &mut none));
-    let mut large = Message::copy_of(&[1; INLINE_MAX + 1]).unwrap();
-    assert!(!large.copy_small(&[2], &mut none) && large.small().is_none());
-    assert_eq!(large.bytes(), [1; INLINE_MAX + 1]);
-}

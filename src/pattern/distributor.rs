@@ -5,7 +5,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
-    message::{Copies, Message, SLAB_MAX, Slab, Source},
+    message::{Copies, Message, Outgoing, SLAB_MAX, Slab, Source},
     pipe::{End, PipeId},
 };
 

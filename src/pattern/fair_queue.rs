@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Pipes, ring::Ring, routes::Routes};
 use crate::{
     error::{Error, Result},
-    message::{Message, Received, Sink},
+    message::{Incoming, Message, Received, Sink},
     pipe::{End, PipeId},
 };
 
@@ -138,42 +138,8 @@ impl FairQueue {
     }
 
     /// Receives a part. EAGAIN if there is none, ENOMEM.
-    #[inline(always)]
+    #[inline]
     pub fn recv(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
-        if self.rest.is_empty()
-            && self.current < self.active
-            && let Some(end) = self.ring.get(self.current).and_then(|id| pipes.get_mut(id))
-            && let Some(read) = end.read_frame(sink)
-        {
-            return read.map(|received| self.received(pipes, received));
-        }
-        self.recv_elsewhere(pipes, sink)
-    }
-
-    /// Goes on to the next pipe after a whole message.
-    #[inline(always)]
-    fn received(&mut self, pipes: &Pipes, received: Received) -> Received {
-        self.more = received.more;
-        if !received.more {
-            self.next();
-            if self.active > MANY {
-                self.prefetch(pipes);
-            }
-        }
-        received
-    }
-
-    #[inline(always)]
-    fn next(&mut self) {
-        self.current += 1;
-        if self.current >= self.active {
-            self.current = 0;
-        }
-    }
-
-    /// Receives a part where there may be none in the current pipe.
-    #[cold]
-    fn recv_elsewhere(&mut self, pipes: &mut Pipes, sink: &mut Sink) -> Result<Received> {
         if self.more && (self.is_rest_cut || !self.rest.is_empty()) {
             return self.recv_rest(sink);
         }
@@ -197,11 +163,33 @@ impl FairQueue {
         Err(Error::EAGAIN)
     }
 
+    /// Goes on to the next pipe after a whole message.
+    #[inline(always)]
+    fn received(&mut self, pipes: &Pipes, received: Received) -> Received {
+        self.more = received.more;
+        if !received.more {
+            self.next();
+            if self.active > MANY {
+                self.prefetch(pipes);
+            }
+        }
+        received
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        self.current += 1;
+        if self.current >= self.active {
+            self.current = 0;
+        }
+    }
+
     /// Whether the active pipes have nothing to read, not even that they are at their end.
     fn is_quiet(&self, pipes: &mut Pipes) -> bool {
-        let active = &self.ring.as_slice()[..self.active];
-        active
-            .iter()
+        // From the current one on, which has something, as a rule.
+        let (before, from) = self.ring.as_slice()[..self.active].split_at(self.current);
+        from.iter()
+            .chain(before)
             .all(|&id| pipes.get_mut(id).is_some_and(End::is_quiet))
     }
 

@@ -3,7 +3,7 @@
 use super::{BROKEN, Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
-    message::Source,
+    message::{Outgoing, Source},
     pipe::PipeId,
 };
 
@@ -61,41 +61,8 @@ impl LoadBalancer {
     }
 
     /// Sends a part. The pipe that it went to, if it wasn't dropped. EAGAIN, [`BROKEN`], ENOMEM.
-    #[inline(always)]
+    #[inline]
     pub fn send(
-        &mut self,
-        pipes: &mut Pipes,
-        more: bool,
-        part: &mut Source,
-    ) -> Result<Option<PipeId>> {
-        if !self.dropping
-            && self.current < self.active
-            && let Some(id) = self.ring.get(self.current)
-            && let Some(end) = pipes.get_mut(id)
-            && end.has_known_room()
-        {
-            end.put(more, part)?;
-            self.sent(more);
-            return Ok(Some(id));
-        }
-        self.send_elsewhere(pipes, more, part)
-    }
-
-    /// Goes on to the next pipe after a whole message.
-    #[inline(always)]
-    fn sent(&mut self, more: bool) {
-        self.more = more;
-        if !more {
-            self.current += 1;
-            if self.current >= self.active {
-                self.current = 0;
-            }
-        }
-    }
-
-    /// Sends a part where the current pipe may have no room for it.
-    #[cold]
-    fn send_elsewhere(
         &mut self,
         pipes: &mut Pipes,
         more: bool,
@@ -128,6 +95,18 @@ impl LoadBalancer {
             self.deactivate_current();
         }
         Err(Error::EAGAIN)
+    }
+
+    /// Goes on to the next pipe after a whole message.
+    #[inline(always)]
+    fn sent(&mut self, more: bool) {
+        self.more = more;
+        if !more {
+            self.current += 1;
+            if self.current >= self.active {
+                self.current = 0;
+            }
+        }
     }
 
     /// Takes back the parts of a message that was begun.

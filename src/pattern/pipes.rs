@@ -126,14 +126,6 @@ impl Pipes {
         }
     }
 
-    /// How many messages were written to connections, and how many of these were passed on, as far as that is told.
-    pub fn progress(&self) -> (u64, u64) {
-        self.iter()
-            .filter(|(_, end)| !end.is_inproc())
-            .map(|(_, end)| end.progress())
-            .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
-    }
-
     /// As [`Pipes::drive`], but for connections that were caught up with a moment ago. Whether there are any others.
     pub fn catch_up(&mut self) -> bool {
         let few = self.are_few();

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     memory,
-    message::{Received, Sink, Source},
+    message::{Outgoing, Received, Sink, Source},
     pipe::{End, PipeId},
 };
 

@@ -3,7 +3,7 @@
 use super::{Pattern, Pipes, fair_queue::FairQueue, routes::Routes};
 use crate::{
     error::{Error, Result},
-    message::{Received, Sink, Source},
+    message::{Outgoing, Received, Sink, Source},
     pipe::PipeId,
 };
 

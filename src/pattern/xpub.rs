@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     memory,
-    message::{MetadataRef, Received, Sink, Source},
+    message::{Incoming, MetadataRef, Outgoing, Received, Sink, Source},
     pipe::{Kind, PipeId},
 };
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    message::{Received, Sink, Source},
+    message::{Outgoing, Received, Sink, Source},
     pipe::PipeId,
 };
 

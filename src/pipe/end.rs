@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::{Error, Result, keep_errno},
     memory,
-    message::{Incoming, MetadataRef, Received, Sink, Small, Source, Stock},
+    message::{Incoming, MetadataRef, Outgoing, Received, Stock},
 };
 
 /// Who fills a pipe in less time than this finds it full, once.
@@ -255,71 +255,22 @@ impl End {
         true
     }
 
-    /// How many messages were written, and how many of these the far end has said to have passed on.
-    pub fn progress(&self) -> (u64, u64) {
-        self.ends.tx.progress()
-    }
-
     /// Whether a message can be written now, as far as is known without a look at the far end.
     #[inline]
     pub fn has_known_room(&self) -> bool {
         !self.far_closed && (self.writing || self.ends.tx.known_room() > 0)
     }
 
-    /// Sends a message of one part, if that is done as fast as it can be. It is [short](crate::frame::SHORT_MAX).
-    #[inline(always)]
-    pub fn send_short(&mut self, body: &[u8]) -> bool {
-        if self.far_closed || self.ends.tx.known_room() == 0 {
-            return false;
-        }
-        let Some(wake) = self.ends.tx.send_short(body) else {
-            return false;
-        };
-        if wake {
-            self.tell();
-        }
-        true
-    }
-
-    /// As [`End::send_short`], while the far end is as busy, so that nobody is to be woken. Unless it was busy to the end,
-    /// which is said, the caller owes an [`End::settle`].
-    #[inline(always)]
-    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
-        if self.far_closed || self.ends.tx.known_room() == 0 {
-            return None;
-        }
-        self.ends.tx.send_in_full_swing(body)
-    }
-
-    /// Tells the far end of what was sent in full swing, if it sleeps.
-    pub fn settle(&mut self) {
-        if self.ends.tx.settle() {
-            self.tell();
-        }
-    }
-
     /// Writes a part; a whole message is published. EAGAIN if there is no room for it, ENOMEM.
-    #[inline]
-    pub fn write(&mut self, more: bool, part: &mut Source) -> Result<()> {
-        if !self.is_writable() {
-            return Err(Error::EAGAIN);
-        }
-        self.put(more, part)
-    }
-
-    /// As [`End::write`], where it is known that there is room. ENOMEM.
     #[inline(always)]
-    pub fn put(&mut self, more: bool, part: &mut Source) -> Result<()> {
-        self.put_noticing(more, part, Notice::Now)
+    pub fn write(&mut self, more: bool, part: &mut impl Outgoing) -> Result<()> {
+        self.write_noticing(more, part, Notice::Now)
     }
 
     /// As [`End::write`], but the far end is told by [`End::check`] alone, which is owed after a full fence (SeqCst).
     #[inline]
-    pub fn post(&mut self, more: bool, part: &mut Source) -> Result<()> {
-        if !self.is_writable() {
-            return Err(Error::EAGAIN);
-        }
-        self.put_noticing(more, part, Notice::Later)
+    pub fn post(&mut self, more: bool, part: &mut impl Outgoing) -> Result<()> {
+        self.write_noticing(more, part, Notice::Later)
     }
 
     /// Tells the far end of what was posted, if it sleeps.
@@ -331,7 +282,15 @@ impl End {
     }
 
     #[inline(always)]
-    fn put_noticing(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<()> {
+    fn write_noticing(
+        &mut self,
+        more: bool,
+        part: &mut impl Outgoing,
+        notice: Notice,
+    ) -> Result<()> {
+        if !self.is_writable() {
+            return Err(Error::EAGAIN);
+        }
         let wake = self.ends.tx.send(more, part, notice)?;
         self.writing = more;
         if wake {
@@ -425,8 +384,8 @@ impl End {
     }
 
     /// Reads a part, or a subscription's topic. None if there is nothing; then the socket will be told when there is.
-    #[inline]
-    pub fn read(&mut self, sink: &mut Sink) -> Option<Result<Received>> {
+    #[inline(always)]
+    pub fn read(&mut self, into: &mut impl Incoming) -> Option<Result<Received>> {
         loop {
             if !self.ends.rx.has_records() {
                 if self.ends.rx.sleep() || self.ends.rx.is_at_end() {
@@ -437,7 +396,7 @@ impl End {
             let mut copied = Ok(());
             let received = match self.ends.rx.read() {
                 Some(Record::Frame(kind, body)) => {
-                    copied = sink.copy(kind.more(), body, || self.metadata.take());
+                    copied = into.copy(kind.more(), body, || self.metadata.take());
                     Received {
                         size: body.len(),
                         more: kind.more(),
@@ -445,7 +404,8 @@ impl End {
                 }
                 Some(Record::Part(part)) => {
                     let (size, more) = (part.payload.bytes().len(), part.more);
-                    sink.put_payload(part.payload, more, || self.metadata.take());
+                    into.sink()
+                        .put_payload(part.payload, more, || self.metadata.take());
                     Received { size, more }
                 }
                 Some(Record::Peer(peer)) => {
@@ -463,38 +423,13 @@ impl End {
         }
     }
 
-    /// Reads a part if it is a frame in the pipe, as most are. None if not, or if there is none.
+    /// Reads a message of one part if that is in the pipe now, as most are.
     #[inline(always)]
-    pub fn read_frame(&mut self, sink: &mut Sink) -> Option<Result<Received>> {
-        let (more, body) = self.ends.rx.read_frame()?;
-        let received = Received {
-            size: body.len(),
-            more,
-        };
-        let copied = sink.copy(more, body, || self.metadata.take());
-        if !more && self.ends.rx.credit() {
-            self.tell_of_room();
+    pub fn read_message(&mut self, into: &mut impl Incoming) -> Option<Result<Received>> {
+        match self.ends.rx.has_message() {
+            true => self.read(into),
+            false => None,
         }
-        Some(copied.map(|()| received))
-    }
-
-    /// Receives a message of one part, if that is done as fast as it can be: its size.
-    #[inline(always)]
-    pub fn recv_short(&mut self, into: &mut impl Incoming) -> Option<usize> {
-        let body = self.ends.rx.peek_short()?;
-        into.copy(body, || self.metadata.take()).ok()?;
-        let size = body.len();
-        self.ends.rx.pass_short(size);
-        if self.ends.rx.credit() {
-            self.tell_of_room();
-        }
-        Some(size)
-    }
-
-    /// As [`End::recv_short`], of a message that is known to be there, if nobody is to be told.
-    #[inline(always)]
-    pub fn recv_in_full_swing(&mut self, into: &mut impl Incoming) -> Option<usize> {
-        self.ends.rx.read_in_full_swing(into, &mut self.metadata)
     }
 
     /// Passes over a part that is there.

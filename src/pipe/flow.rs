@@ -1,6 +1,6 @@
 //! High-water marks: the credit that the reader of one direction returns to its writer.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Depth, gauge::Gauge, latest::Latest};
 
@@ -12,8 +12,6 @@ pub struct Flow {
     pub limit: AtomicU32,
     /// Of so many the reader returns the credit together.
     pub lot: AtomicU32,
-    /// Messages that the reader is done with, as it tells now and then: sooner than by `credit`, but nobody waits on it.
-    pub passed: AtomicU64,
     /// For [`Depth::Last`]: the message.
     pub latest: Option<Box<Latest>>,
 }
@@ -24,7 +22,6 @@ impl Flow {
             credit: Gauge::new(),
             limit: AtomicU32::new(0),
             lot: AtomicU32::new(0),
-            passed: AtomicU64::new(0),
             latest: (depth == Depth::Last).then(Box::default),
         };
         match depth {

@@ -80,31 +80,21 @@ impl Gauge {
     #[inline(always)]
     #[must_use]
     pub fn advance(&self, by: u64) -> bool {
-        if self.is_busy() {
-            return !self.advance_busy(by) && self.settle();
-        }
+        let is_busy = self.is_busy();
         let streak = self.add_to_streak();
         let count = self.count.load(Ordering::Relaxed) + by;
+        if is_busy {
+            self.count.store(count, Ordering::Release);
+            light();
+            return !self.is_busy() && self.settle();
+        }
         self.count.swap(count, Ordering::SeqCst);
         self.look(streak)
     }
 
-    /// Advances the count of a gauge that was found [busy](Gauge::is_busy). Unless it still was, which is said, the caller
-    /// owes it a [`Gauge::settle`].
-    #[inline(always)]
-    #[must_use]
-    pub fn advance_busy(&self, by: u64) -> bool {
-        self.add_to_streak();
-        let count = self.count.load(Ordering::Relaxed) + by;
-        self.count.store(count, Ordering::Release);
-        light();
-        self.is_busy()
-    }
-
-    /// Makes up for the fence that [`Gauge::advance_busy`] did without. True as with [`Gauge::advance`].
+    /// Makes up for the fence that a busy gauge was advanced without.
     #[cold]
-    #[must_use]
-    pub fn settle(&self) -> bool {
+    fn settle(&self) -> bool {
         self.count.fetch_add(0, Ordering::SeqCst);
         self.look(self.streak.load(Ordering::Relaxed))
     }

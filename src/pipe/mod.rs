@@ -40,7 +40,7 @@ pub use self::{
     parker::{Parker, hold_wakes, poll, release_wakes, timespec},
     queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN, channel},
     record::{Kind, Peer, Record},
-    rx::{PROGRESS_MIN, Rx},
+    rx::Rx,
     signal::Signal,
     tx::{SEGMENT_MAX, Tx},
 };

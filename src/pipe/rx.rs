@@ -15,14 +15,7 @@ use super::{
     record::{Aside, Kind, Part, Record},
     segment::{Link, Segment},
 };
-use crate::{
-    frame, memory,
-    message::{Incoming, Message, Stock},
-    sync::Backoff,
-};
-
-/// From so many bytes on in one go, the writer is told of progress.
-pub const PROGRESS_MIN: usize = 2 * 1024;
+use crate::{frame, memory, message::Message};
 
 #[derive(Clone, Copy)]
 pub(super) struct Position {
@@ -53,10 +46,6 @@ pub struct Rx {
     pub(super) limit: u64,
     /// Bytes that can be read at `at` without asking further.
     pub(super) run: usize,
-    /// There was nothing at the last look for a frame.
-    starved: bool,
-    /// Looks to go by without a pause, when pauses brought nothing.
-    backoff: Backoff,
     /// There was something that is no record, by a bug of ours: there is nothing more to be read, as if the far end had closed.
     damaged: bool,
 }
@@ -72,12 +61,6 @@ struct Last {
 
 // SAFETY: a queue has one reader, and what is published is its own until it passes it by.
 unsafe impl Send for Rx {}
-
-/// Fewer bytes than this, from a writer in full swing, are not worth a look: each slows the writer down, as the count has to
-/// come back to its processor.
-const GLEANINGS: u64 = 4096;
-/// So often the processor pauses until the next look; that is about two microseconds.
-const PAUSES: usize = 128;
 
 /// What a record is: of a frame, how many bytes it is about, which are its last, and how many it has.
 enum Found {
@@ -106,8 +89,6 @@ impl Rx {
             partial: 0,
             limit: 0,
             run: 0,
-            starved: false,
-            backoff: Backoff::default(),
             damaged: false,
         }
     }
@@ -194,31 +175,6 @@ impl Rx {
         self.run = 0;
     }
 
-    /// As [`Rx::has_records`] for who reads frame by frame: keeps a distance from a writer in full swing, so that they
-    /// don't work on the same line of memory. Who had to wait for something gets it at once.
-    fn look(&mut self) -> bool {
-        if !self.refill() {
-            self.starved = true;
-            return false;
-        }
-        let starved = std::mem::take(&mut self.starved);
-        if self.limit - self.at.total < GLEANINGS
-            && !starved
-            && self.shared.bytes.is_busy()
-            && !self.backoff.pass()
-        {
-            let before = self.limit;
-            (0..PAUSES).for_each(|_| std::hint::spin_loop());
-            self.refill();
-            // Of answers, each of which is there when it is looked for, no second one follows.
-            match self.limit > before {
-                true => self.backoff.paid(),
-                false => self.backoff.failed(),
-            }
-        }
-        true
-    }
-
     /// Gives back the segments between the mark and the position, and moves the mark there.
     #[inline(always)]
     pub(super) fn release(&mut self) {
@@ -259,71 +215,10 @@ impl Rx {
 
     // -- reading -------------------------------------------------------------------------------------
 
-    /// The body of the next message if it has one part with a short head. To be [passed](Rx::pass_short).
+    /// Whether there is a message of one part with a short head.
     #[inline(always)]
-    pub fn peek_short(&mut self) -> Option<&[u8]> {
-        debug_assert_eq!(self.partial, 0);
-        if self.run == 0 && !self.look() {
-            return None;
-        }
-        frame::Record::short(self.records()).map(|(body, _)| body)
-    }
-
-    /// .. which had so many bytes, and is done with.
-    #[inline(always)]
-    pub fn pass_short(&mut self, body: usize) {
-        self.release();
-        self.pass(frame::head_len(body) + body);
-        self.mark_here();
-        self.read += 1;
-    }
-
-    /// Copies the body of the next message, if it has one part with a short head, that is known to be there, and the copy
-    /// [takes no call](Incoming::copy_small): its size. Not if credit is due by that.
-    #[inline(always)]
-    pub fn read_in_full_swing(
-        &mut self,
-        into: &mut impl Incoming,
-        metadata: &mut Stock,
-    ) -> Option<usize> {
-        debug_assert_eq!(self.partial, 0);
-        if self.is_credit_due(self.read + 1)
-            || self.run == 0
-            || self.mark.segment != self.at.segment
-        {
-            return None;
-        }
-        let (body, len) = frame::Record::short(self.records())?;
-        if !into.copy_small(body, metadata) {
-            return None;
-        }
-        let size = body.len();
-        self.pass(len);
-        self.mark_here();
-        self.read += 1;
-        Some(size)
-    }
-
-    /// The next record if it is a part in the pipe, as most are, and whether more follow. None if it isn't, or if there
-    /// is none. It is done with when the next one is read. The caller then looks at [`Rx::credit`].
-    #[inline(always)]
-    pub fn read_frame(&mut self) -> Option<(bool, &[u8])> {
-        debug_assert_eq!(self.partial, 0);
-        if self.conflates() || self.run == 0 && !self.look() {
-            return None;
-        }
-        let (frame::Record::Frame(flags, body), len) = frame::Record::first(self.records())? else {
-            return None;
-        };
-        if flags.command() {
-            return None;
-        }
-        let body = body.len();
-        self.release();
-        self.pass(len);
-        self.mark_here();
-        self.read += u64::from(!flags.more());
-        Some((flags.more(), self.passed(body)))
+    pub fn has_message(&mut self) -> bool {
+        self.has_records() && !self.conflates() && frame::is_message(self.records())
     }
 
     /// The next record, if there is one. It is done with when the next one is read. The caller then looks at
@@ -462,14 +357,6 @@ impl Rx {
     /// Counts messages that were gathered.
     pub fn count(&mut self, messages: u64) {
         self.read += messages;
-    }
-
-    /// Tells the writer how many messages were read so far, if the last ones are many bytes. Each time costs it something, as
-    /// it looks at what lies beside that for each message.
-    pub fn tell_progress(&self, bytes: usize) {
-        if bytes >= PROGRESS_MIN {
-            self.flow.passed.store(self.read, Ordering::Relaxed);
-        }
     }
 
     /// Returns credit, if it is time to. True if the writer sleeps, and is to be woken.

@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
     frame::{self, Flags, HEAD_MAX},
     memory,
-    message::{INLINE_MAX, Payload, Small, Source},
+    message::{Outgoing, Payload, Source},
     zmtp::command,
 };
 
@@ -144,11 +144,6 @@ impl Tx {
     /// How many messages were written so far.
     pub fn written(&self) -> u64 {
         self.written
-    }
-
-    /// How many messages were written so far, and how many of these the reader [has told](super::Rx::tell_progress) to be done with.
-    pub fn progress(&self) -> (u64, u64) {
-        (self.written, self.flow.passed.load(Ordering::Relaxed))
     }
 
     /// Changes the high-water mark.
@@ -375,98 +370,43 @@ impl Tx {
 
     // -- publishing --------------------------------------------------------------------------------
 
-    /// Whether all that was written is published.
-    #[inline]
-    fn is_clean(&self) -> bool {
-        self.unpublished == 0 && self.accepted == self.filled
-    }
-
     /// Writes a part, and publishes what is a whole message with it. A message is begun only if
     /// there is [`Tx::has_room`]. True if the reader sleeps, is to be woken, and that is noticed now. ENOMEM.
     #[inline(always)]
-    pub fn send(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<bool> {
-        if more || self.conflates || !self.is_clean() {
-            return self.send_any(more, part, notice);
+    pub fn send(&mut self, more: bool, part: &mut impl Outgoing, notice: Notice) -> Result<bool> {
+        if !more && !part.is_lent() && self.put_message(part.bytes()) {
+            let size = frame::head_len(part.bytes().len()) + part.bytes().len();
+            part.done();
+            return Ok(self.publish_written(size, notice));
         }
-        let size = part.bytes().len();
-        match part {
-            Source::Copy(copies) if size > INLINE_MAX => {
-                self.reserve_part()?;
-                let Some(payload) = copies.payload() else {
-                    return self.send_any(more, part, notice);
-                };
-                self.aside.push(Aside::Part(Part::new(false, payload)))?;
-                self.aside.publish(self.aside.pushed());
-                frame::put_aside(self.free_room());
-                Ok(self.publish_written(frame::ASIDE_LEN, notice))
-            }
-            Source::Bytes(_) | Source::Message(_) if size < SHARED_MIN && !part.is_lent() => {
-                let len = frame::frame_len(size)?;
-                frame::put(Flags::NONE, part.bytes(), self.room(len)?);
-                part.done();
-                Ok(self.publish_written(len, notice))
-            }
-            _ => self.send_any(more, part, notice),
+        self.write(more, &mut part.source())?;
+        match more {
+            true => Ok(false),
+            false => Ok(self.publish_noticing(notice)),
         }
     }
 
-    fn send_any(&mut self, more: bool, part: &mut Source, notice: Notice) -> Result<bool> {
-        self.write(more, part)?;
-        if more {
-            return Ok(false);
-        }
-        Ok(self.finish(notice))
-    }
-
-    /// Sends a message of one part, whose body is at most [`SHORT_MAX`](frame::SHORT_MAX) bytes, if that is a matter of
-    /// writing it: true as with [`Tx::send`]. The caller has made sure of room.
+    /// Puts a message of one part behind what was published, if nothing else is there, and that is a matter of copying it.
     #[inline(always)]
-    pub fn send_short(&mut self, body: &[u8]) -> Option<bool> {
-        let (to, size) = self.short_room(body.len())?;
+    fn put_message(&mut self, body: &[u8]) -> bool {
+        if self.unpublished > 0
+            || self.accepted != self.filled
+            || self.conflates
+            || body.len() >= SHARED_MIN
+        {
+            return false;
+        }
+        let len = frame::head_len(body.len()) + body.len();
+        let Some(to) = self.free_room().get_mut(..len) else {
+            return false;
+        };
         frame::put(Flags::NONE, body, to);
-        Some(self.publish_written(size, Notice::Now))
-    }
-
-    /// As [`Tx::send_short`], if the reader is as busy as the writer. Unless it was so to the end, which is said, the
-    /// caller owes a [`Tx::settle`].
-    #[inline(always)]
-    pub fn send_in_full_swing(&mut self, body: Small) -> Option<bool> {
-        if !self.shared.bytes.is_busy() {
-            return None;
-        }
-        let (to, size) = self.short_room(body.size())?;
-        frame::put(Flags::NONE, body.bytes(), to);
-        self.pass(size);
-        Some(self.shared.bytes.advance_busy(size as u64))
-    }
-
-    /// Where a frame goes with a short head and a body of `body` bytes, if there is room for it at once, and its size.
-    #[inline(always)]
-    fn short_room(&mut self, body: usize) -> Option<(&mut [u8], usize)> {
-        debug_assert!(!self.conflates && body <= frame::SHORT_MAX);
-        if !self.is_clean() {
-            return None;
-        }
-        let size = frame::head_len(body) + body;
-        Some((self.free_room().get_mut(..size)?, size))
-    }
-
-    /// Makes up for what [`Tx::send_in_full_swing`] did without. True as with [`Tx::publish`].
-    #[must_use]
-    pub fn settle(&self) -> bool {
-        self.shared.bytes.settle()
+        true
     }
 
     /// Publishes a message of `size` bytes that was written just now. True as with [`Tx::publish`].
     #[inline(always)]
     fn publish_written(&mut self, size: usize, notice: Notice) -> bool {
-        self.pass(size);
-        self.publish_all(size as u64, notice)
-    }
-
-    /// The next `size` bytes are a message that was written just now.
-    #[inline(always)]
-    fn pass(&mut self, size: usize) {
         #[cfg(any(test, debug_assertions))]
         self.audit.walk(
             (self.segment, self.accepted),
@@ -476,33 +416,17 @@ impl Tx {
         self.filled += size;
         (self.accepted, self.staged) = (self.filled, self.filled);
         self.written += 1;
+        self.advance(size as u64, notice)
     }
 
-    /// Publishes all that was accepted, which is so many bytes of whole messages.
+    /// The reader may see so many bytes of whole messages more.
     #[inline(always)]
-    fn publish_all(&mut self, size: u64, notice: Notice) -> bool {
+    fn advance(&mut self, size: u64, notice: Notice) -> bool {
         match notice {
             Notice::Now => self.shared.bytes.advance(size),
             Notice::Later => {
                 self.shared.bytes.post(size);
                 false
-            }
-        }
-    }
-
-    /// The messages so far end here, and the reader may see them. True as with [`Tx::publish`].
-    #[inline]
-    #[must_use]
-    fn finish(&mut self, notice: Notice) -> bool {
-        self.complete = 0;
-        match std::mem::take(&mut self.unpublished) {
-            0 => false,
-            size => {
-                let pushed = self.aside.pushed();
-                #[cfg(any(test, debug_assertions))]
-                self.audit.walk(self.published, size, pushed);
-                self.aside.publish(pushed);
-                self.publish_all(size, notice)
             }
         }
     }
@@ -518,6 +442,11 @@ impl Tx {
     #[inline]
     #[must_use]
     pub fn publish(&mut self) -> bool {
+        self.publish_noticing(Notice::Now)
+    }
+
+    #[inline]
+    fn publish_noticing(&mut self, notice: Notice) -> bool {
         let size = std::mem::take(&mut self.complete);
         if size == 0 {
             return false;
@@ -527,7 +456,7 @@ impl Tx {
         self.published = self.complete_at;
         self.unpublished -= size;
         self.aside.publish(self.complete_aside);
-        self.shared.bytes.advance(size)
+        self.advance(size, notice)
     }
 
     /// Takes back all that is not published.

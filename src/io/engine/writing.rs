@@ -73,7 +73,6 @@ impl Engine {
                         };
                         let messages = rx.sent(bytes, batch);
                         rx.count(messages);
-                        rx.tell_progress(bytes);
                         self.count(messages as u32);
                         *credit |= rx.credit();
                         turn += bytes;
@@ -86,7 +85,6 @@ impl Engine {
                             std::mem::swap(&mut self.out, &mut scratch.out);
                         }
                         let encoded = self.encode(rx);
-                        rx.tell_progress(self.out.len());
                         *credit |= rx.credit();
                         turn += self.out.len();
                         // What was encoded before goes out first.
