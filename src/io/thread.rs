@@ -23,15 +23,7 @@ use super::{
     resolve::Resolved,
     session::{Alarm, Session},
 };
-use crate::{
-    error::Result,
-    options::ContextOptions,
-    pipe::{hold_wakes, release_wakes},
-    sync::Awake,
-};
-
-/// So many things are done before those are woken who are told of them.
-const HELD_MAX: usize = 8;
+use crate::{error::Result, options::ContextOptions, sync::Awake};
 
 /// What an I/O thread is told.
 pub enum Command {
@@ -133,10 +125,6 @@ pub struct Reactor {
     next_timer: u64,
     /// Whose pipes were just made, and who has something to say to the peer.
     hosts: Vec<Arc<dyn Host>>,
-    /// So many things were done, whose wake-ups may be held back.
-    held: usize,
-    /// Somebody who slept was woken.
-    woken: bool,
     courtesy: Courtesy,
 }
 
@@ -164,8 +152,6 @@ impl Reactor {
             timers: BTreeMap::new(),
             next_timer: 0,
             hosts: Vec::new(),
-            held: 0,
-            woken: false,
             courtesy: Courtesy::default(),
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
@@ -187,7 +173,6 @@ impl Reactor {
     }
 
     fn run(&mut self, ready: &mut Ready) {
-        hold_wakes();
         loop {
             self.io.awake.sleeps();
             let deadline = match self.io.commands.is_empty() {
@@ -199,7 +184,7 @@ impl Reactor {
                 std::thread::sleep(Duration::from_millis(1));
             }
             self.io.awake.rises();
-            self.courtesy.learn(ready.len());
+            self.courtesy.rise();
             for (token, ready) in ready.iter() {
                 let Some(Some(entry)) = self.entries.get(token).cloned() else {
                     continue;
@@ -212,22 +197,16 @@ impl Reactor {
             // Only those that are there now: what is served may leave one for the next round each
             // time, and timers and other connections are to have their turn.
             let commands = self.io.commands.len();
-            let served = ready.len() + commands;
             for _ in 0..commands {
                 if let Some(command) = self.io.commands.pop()
                     && self.obey(command)
                 {
-                    release_wakes();
                     crate::message::drop_spent();
                     return;
                 }
             }
             self.ring();
-            self.woken |= release_wakes();
             crate::message::drop_spent();
-            if !std::mem::take(&mut self.woken) {
-                self.courtesy.offer(served, self.io.load());
-            }
         }
     }
 
@@ -240,9 +219,7 @@ impl Reactor {
                 }
             }),
             Command::Wake(session, hurry) => {
-                if !hurry && self.courtesy.may_give_way() {
-                    // Who is woken only when the others have run would wait for them.
-                    self.woken |= release_wakes();
+                if !hurry {
                     self.courtesy.give_way();
                 }
                 self.protect(Entry::Session(session), |entry, reactor| {
@@ -324,10 +301,6 @@ impl Reactor {
     /// A panic is a bug of ours, and costs no more than the connection that it happens on.
     fn protect(&mut self, entry: Entry, run: impl FnOnce(&Entry, &mut Reactor)) {
         let result = catch_unwind(AssertUnwindSafe(|| run(&entry, self)));
-        self.held += 1;
-        if self.held.is_multiple_of(HELD_MAX) {
-            self.woken |= release_wakes();
-        }
         if let (Err(payload), Entry::Session(session)) = (result, &entry) {
             std::mem::forget(payload);
             let _ = catch_unwind(AssertUnwindSafe(|| session.on_panic(self)));

@@ -61,13 +61,7 @@ pub struct XPub {
     pending: VecDeque<Pending>,
     /// The pipe whose subscription the program has received last.
     last: Option<PipeId>,
-    /// So many messages without a taker are dropped without a try to catch up, and were before the last one.
-    hurry: u32,
-    hurried: u32,
 }
-
-/// `hurry` is no more than this. To try, the pipes read the clock, which takes as long as sending what nobody takes.
-const HURRY_MAX: u32 = 7;
 
 /// What a part asks for, if it is a subscription: whether to begin or to end it, and the topic.
 #[inline]
@@ -94,8 +88,6 @@ impl XPub {
             subscribing: false,
             pending: VecDeque::new(),
             last: None,
-            hurry: 0,
-            hurried: 0,
         }
     }
 
@@ -236,23 +228,11 @@ impl XPub {
 
     /// Takes the subscriptions that have come as far as this machine, but not further: the I/O thread may wait for the very
     /// processor that we use. Whether there may be some. Not in manual mode, where it is the program that subscribes.
-    #[inline]
-    fn catch_up(&mut self, pipes: &mut Pipes) -> bool {
-        if self.hurry > 0 {
-            self.hurry -= 1;
-            return false;
-        }
-        self.try_to_catch_up(pipes)
-    }
-
     #[cold]
-    fn try_to_catch_up(&mut self, pipes: &mut Pipes) -> bool {
+    fn catch_up(&mut self, pipes: &mut Pipes) -> bool {
         if self.options.xpub_manual || !pipes.catch_up() {
-            self.hurried = (2 * self.hurried + 1).min(HURRY_MAX);
-            self.hurry = self.hurried;
             return false;
         }
-        self.hurried = 0;
         for slot in 0..pipes.slots() {
             if let Some(id) = pipes.id_at(slot) {
                 self.read(pipes, id);

@@ -160,7 +160,7 @@ impl Inbox {
         // Who is woken may run at once, in our place, and would wait for the lock.
         let waiters = state.waiters.clone();
         drop(state);
-        waiters.iter().for_each(Parker::unpark_soon);
+        waiters.iter().for_each(|waiter| waiter.unpark());
     }
 
     /// Has the descriptor become readable until the socket has been looked after, though there is

@@ -37,7 +37,7 @@ pub use self::{
     gather::{Batch, Gathered},
     gauge::Gauge,
     inbox::{Door, Event, Inbox, PipeId},
-    parker::{Parker, hold_wakes, poll, release_wakes, timespec},
+    parker::{Parker, poll, timespec},
     queue::{MESSAGE_MIN, REFERENCE_MIN, SHARED_MIN, channel},
     record::{Kind, Peer, Record},
     rx::Rx,

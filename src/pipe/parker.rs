@@ -13,7 +13,6 @@ use loom::sync::atomic::{AtomicU32, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{
-    cell::RefCell,
     ffi::c_int,
     sync::Arc,
     time::{Duration, Instant},
@@ -46,31 +45,10 @@ impl Parker {
         &self.signal
     }
 
-    /// Ends the thread's sleep, or keeps it from falling asleep next time. True if it slept.
-    pub fn unpark(&self) -> bool {
-        let slept = self.state.swap(NOTIFIED, Ordering::SeqCst) == PARKED;
-        if slept {
+    /// Ends the thread's sleep, or keeps it from falling asleep next time.
+    pub fn unpark(&self) {
+        if self.state.swap(NOTIFIED, Ordering::SeqCst) == PARKED {
             self.signal.set();
-        }
-        slept
-    }
-
-    /// As [`Parker::unpark`], but later, if this thread [holds back wake-ups](hold_wakes).
-    pub fn unpark_soon(self: &Arc<Parker>) {
-        let held = HELD.try_with(|held| {
-            let Some(held) = &mut *held.borrow_mut() else {
-                return false;
-            };
-            if !held.iter().any(|other| Arc::ptr_eq(other, self)) {
-                if held.try_reserve(1).is_err() {
-                    return false;
-                }
-                held.push(self.clone());
-            }
-            true
-        });
-        if held != Ok(true) {
-            self.unpark();
         }
     }
 
@@ -91,28 +69,6 @@ impl Parker {
         }
         parks.is_ok()
     }
-}
-
-thread_local! {
-    /// Whom to wake up later, in a thread that does so.
-    static HELD: RefCell<Option<Vec<Arc<Parker>>>> = const { RefCell::new(None) };
-}
-
-/// From now on this thread wakes others when it [releases the wake-ups](release_wakes), which it
-/// has to do often, and before it sleeps. So who is told of several things in a row is woken once.
-pub fn hold_wakes() {
-    // Where that can't be, they are woken at once.
-    let _ = HELD.try_with(|held| held.replace(Some(Vec::new())));
-}
-
-/// Wakes those up that are to be woken. True if one of them slept.
-pub fn release_wakes() -> bool {
-    let released = HELD.try_with(|held| {
-        let mut held = held.borrow_mut();
-        let held = held.iter_mut().flat_map(|held| held.drain(..));
-        held.filter(|parker| parker.unpark()).count()
-    });
-    released.is_ok_and(|slept| slept > 0)
 }
 
 /// A time as system calls take it.
