@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`consts`], [`error`], [`endpoint`], [`z85`] | the `ZMQ_*` numbers, errno values, addresses, Z85 |
 //! | [`sync`] | the lock of what C programs hold, and what a forked child makes of locks |
+//! | [`policy`] | when a written message goes out, and how a thread waits |
 //! | `memory` | large blocks of memory, kept to be used again; copying few bytes |
 //! | [`frame`] | the layout of a frame, wherever one is |
 //! | [`message`] | the 64-byte C layout, body ownership and free callbacks, metadata |
@@ -29,6 +30,7 @@ pub mod message;
 pub mod options;
 pub mod pattern;
 pub mod pipe;
+pub mod policy;
 pub mod sync;
 pub mod z85;
 pub mod zmtp;

@@ -14,6 +14,5 @@ pub mod poll;
 pub mod proxy;
 pub mod slot;
 pub mod socket;
-mod spin;
 pub mod timers;
 pub mod wait;

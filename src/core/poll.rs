@@ -169,7 +169,7 @@ fn learn(items: &[Item], began: Instant) {
     for handle in items.iter().filter_map(Item::socket) {
         // One that is closed meanwhile has nothing to learn.
         let _ = handle.with(|socket| {
-            socket.spin.learn(began);
+            socket.spin.learn(began.elapsed());
             Ok(())
         });
     }

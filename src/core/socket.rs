@@ -17,7 +17,6 @@ use super::{
     lane::Lane,
     monitor::Monitor,
     slot::{Content, Free},
-    spin::Spin,
 };
 use crate::{
     consts::{ZMQ_POLLIN, ZMQ_POLLOUT},
@@ -28,14 +27,13 @@ use crate::{
     message::{Incoming, Outgoing, Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
     pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
-    pipe::{End, Event, Far, Haste, Inbox, PipeId},
+    pipe::{End, Event, Far, Inbox, PipeId},
+    policy::{
+        flush::{EAGER_PIPES, Eagerness},
+        wait::Spin,
+    },
     sync::{Global, shielded},
 };
-
-/// With more pipes than this, what is written goes through the I/O threads, which batch, rather
-/// than at once from the sender's thread. But answers don't: there is one for each connection, and else the I/O thread, which
-/// reads all the requests, would have to write all of these, too.
-const EAGER_MAX: usize = 4;
 
 /// What an endpoint has become.
 enum Link {
@@ -222,7 +220,7 @@ impl Socket {
         let local = end.is_local;
         let id = self.pipes.insert(end);
         if let Some(end) = self.pipes.get_mut(id) {
-            end.haste = Haste::None;
+            end.eagerness = Eagerness::Never;
             end.lossy = is_lossy(&self.options);
         }
         // The far end has to know the name before the pattern reads: having found the pipe empty,
@@ -239,7 +237,7 @@ impl Socket {
 
     /// Has all know that depends on how many pipes there are, of which one may be new.
     fn count_pipes(&mut self, new: Option<PipeId>) {
-        self.tell_haste(new);
+        self.tell_eagerness(new);
         self.lay_lanes();
     }
 
@@ -254,19 +252,21 @@ impl Socket {
     }
 
     /// Lets the pipes know when to be written to at once, which is a matter of how many they are.
-    fn tell_haste(&mut self, new: Option<PipeId>) {
+    fn tell_eagerness(&mut self, new: Option<PipeId>) {
         let pipes = self.pipes.len();
-        let haste = match self.options.socket_type {
-            _ if pipes <= EAGER_MAX => Haste::Few(pipes as u32),
+        let eagerness = match self.options.socket_type {
+            _ if pipes <= EAGER_PIPES => Eagerness::Few(pipes as u32),
             // Who is answered may well be waiting.
-            SocketType::Router | SocketType::Rep => Haste::Answers,
-            _ => Haste::None,
+            SocketType::Router | SocketType::Rep => Eagerness::Answers,
+            _ => Eagerness::Never,
         };
-        if pipes <= EAGER_MAX + 1 {
-            self.pipes.iter_mut().for_each(|(_, end)| end.haste = haste);
+        if pipes <= EAGER_PIPES + 1 {
+            self.pipes
+                .iter_mut()
+                .for_each(|(_, end)| end.eagerness = eagerness);
         } else if let Some(end) = new.and_then(|id| self.pipes.get_mut(id)) {
             // The others have been told.
-            end.haste = haste;
+            end.eagerness = eagerness;
         }
     }
 

@@ -20,13 +20,13 @@ use std::{
 use super::{
     slot::{Locked, Slot},
     socket::Socket,
-    spin::Spin,
 };
 use crate::{
     error::{Error, Result},
     message::{Incoming, Outgoing, Received, Sink, Source},
     pattern::BROKEN,
     pipe::{self, Far, Inbox, Parker},
+    policy::wait::Spin,
 };
 
 /// The slot of a socket.
@@ -180,7 +180,7 @@ fn wait_to_send(
         match socket.try_send(more, part) {
             Err(Error::EAGAIN) if !is_over => {}
             result => {
-                socket.spin.learn(wait.began);
+                socket.spin.learn(wait.began.elapsed());
                 return match result {
                     Err(BROKEN) => drop_part(part),
                     result => result,
@@ -254,7 +254,18 @@ impl Wait {
 /// Whether to try again rather than to sleep. Lets others run in between.
 pub fn goes_on(socket: &mut Socket, began: Instant) -> bool {
     // It is the I/O thread that drives many.
-    socket.pipes().are_few() && socket.spin.goes_on(began)
+    socket.pipes().are_few() && tries_again(&mut socket.spin, began)
+}
+
+/// Whether to try again rather than to sleep, in a wait that has begun then. Lets others run.
+fn tries_again(spin: &mut Spin, began: Instant) -> bool {
+    let waited = began.elapsed();
+    if !spin.goes_on(waited) {
+        return false;
+    }
+    std::thread::yield_now();
+    spin.on_yield(began.elapsed() - waited);
+    true
 }
 
 /// Whether a message may be sent without waiting.
@@ -372,7 +383,7 @@ fn wait_to_receive(
             result = receive_now(&mut socket, sink, false);
         }
         if result != Err(Error::EAGAIN) || is_over {
-            socket.spin.learn(wait.began);
+            socket.spin.learn(wait.began.elapsed());
             return result.map(Progress::Done);
         }
         let mut waiter = Waiter::new(wait.deadline);
@@ -422,11 +433,11 @@ impl Rest {
     /// Whether to look for the next piece rather than to sleep.
     fn comes_soon(&mut self, missing: usize, spin: &mut Spin) -> bool {
         if missing == self.missing {
-            return missing > 0 && self.since.is_some_and(|since| spin.goes_on(since));
+            return missing > 0 && self.since.is_some_and(|since| tries_again(spin, since));
         }
         self.missing = missing;
         if let Some(since) = self.since.replace(Instant::now()) {
-            spin.learn(since);
+            spin.learn(since.elapsed());
         }
         missing > 0
     }

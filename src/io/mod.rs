@@ -8,7 +8,6 @@
 //! This module is the only place where the protocol meets pipes. It knows nothing of socket
 //! types' patterns: a socket is an [`Owner`] here, an inbox and somebody who is told of events.
 
-mod courtesy;
 pub mod engine;
 mod ipc;
 mod listener;

@@ -155,11 +155,6 @@ impl Ready {
         Ok(Ready(events))
     }
 
-    /// How many descriptors something can be done for, the notifier's included.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The descriptors that something can be done for, and what: hang-ups and errors are told by
     /// reading and by writing.
     pub fn iter(&self) -> impl Iterator<Item = (usize, Interest)> {

@@ -17,13 +17,12 @@ use crossbeam_queue::SegQueue;
 
 use super::{
     Host,
-    courtesy::Courtesy,
     listener::Listener,
     poller::{Poller, Ready},
     resolve::Resolved,
     session::{Alarm, Session},
 };
-use crate::{error::Result, options::ContextOptions, sync::Awake};
+use crate::{error::Result, options::ContextOptions, policy::wait::GiveWay, sync::Awake};
 
 /// What an I/O thread is told.
 pub enum Command {
@@ -125,7 +124,7 @@ pub struct Reactor {
     next_timer: u64,
     /// Whose pipes were just made, and who has something to say to the peer.
     hosts: Vec<Arc<dyn Host>>,
-    courtesy: Courtesy,
+    give_way: GiveWay,
 }
 
 /// What a token of the poller stands for.
@@ -152,7 +151,7 @@ impl Reactor {
             timers: BTreeMap::new(),
             next_timer: 0,
             hosts: Vec::new(),
-            courtesy: Courtesy::default(),
+            give_way: GiveWay::default(),
         };
         let name = String::from_utf8_lossy(&options.thread_name(name)).into_owned();
         let thread = std::thread::Builder::new().name(name);
@@ -184,7 +183,7 @@ impl Reactor {
                 std::thread::sleep(Duration::from_millis(1));
             }
             self.io.awake.rises();
-            self.courtesy.rise();
+            self.give_way.on_wait();
             for (token, ready) in ready.iter() {
                 let Some(Some(entry)) = self.entries.get(token).cloned() else {
                     continue;
@@ -219,8 +218,10 @@ impl Reactor {
                 }
             }),
             Command::Wake(session, hurry) => {
-                if !hurry {
-                    self.courtesy.give_way();
+                if !hurry && self.give_way.yields() {
+                    let began = Instant::now();
+                    std::thread::yield_now();
+                    self.give_way.on_yield(began.elapsed());
                 }
                 self.protect(Entry::Session(session), |entry, reactor| {
                     if let Entry::Session(session) = entry {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Ends, Far, Haste,
+    Eagerness, Ends, Far,
     inbox::{Door, PipeId},
     pipe,
     record::{Kind, Peer, Record},
@@ -50,7 +50,7 @@ pub struct End {
     pub peer: Arc<Peer>,
     metadata: Stock,
     /// When the writer delivers by itself what it writes.
-    pub haste: Haste,
+    pub eagerness: Eagerness,
     far_closed: bool,
     left: bool,
     corked: Cork,
@@ -87,7 +87,7 @@ impl End {
             door,
             peer: Arc::default(),
             metadata: Stock::default(),
-            haste: Haste::Few(1),
+            eagerness: Eagerness::Few(1),
             far_limits: None,
             origin: None,
             is_local: false,
@@ -149,7 +149,7 @@ impl End {
     pub fn send_peer(&mut self, peer: Arc<Peer>) {
         let tx = &mut self.ends.tx;
         if tx.peer(peer).is_ok() && tx.publish() {
-            self.far.readable(Haste::Few(1));
+            self.far.readable(Eagerness::Few(1));
         }
     }
 
@@ -325,11 +325,11 @@ impl End {
         match self.corked {
             Cork::Out => {
                 // Where there is more to be answered, the answers can go out together.
-                let haste = match (self.haste, self.has_part()) {
-                    (Haste::Few(_) | Haste::Answers, true) => Haste::Later,
-                    (haste, _) => haste,
+                let eagerness = match (self.eagerness, self.has_part()) {
+                    (Eagerness::Few(_) | Eagerness::Answers, true) => Eagerness::Later,
+                    (eagerness, _) => eagerness,
                 };
-                keep_errno(|| self.far.readable(haste));
+                keep_errno(|| self.far.readable(eagerness));
             }
             Cork::In | Cork::Full => self.corked = Cork::Full,
         }
@@ -357,7 +357,7 @@ impl End {
         }
         self.ends.tx.subscription(subscribe, topic)?;
         if self.ends.tx.publish() {
-            self.far.readable(self.haste);
+            self.far.readable(self.eagerness);
         }
         Ok(())
     }

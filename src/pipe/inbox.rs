@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use super::{End, Far, Haste, Parker, Signal};
+use super::{Eagerness, End, Far, Parker, Signal};
 use crate::{error::Result, sync::generation};
 
 /// Names a pipe within a socket, and none that took its place later.
@@ -362,7 +362,7 @@ impl Door {
 }
 
 impl Far for Door {
-    fn readable(&self, _: Haste) {
+    fn readable(&self, _: Eagerness) {
         self.push(Event::Readable);
     }
 
@@ -431,7 +431,8 @@ mod tests {
         inbox.return_parker(parker, false);
         let fd = inbox.fd().unwrap();
         let parker = inbox.parker().unwrap();
-        assert!(parker.park() && parker.unpark());
+        assert!(parker.park());
+        parker.unpark();
         assert!(!is_readable(fd) && is_readable(parker.signal().fd()));
         inbox.nudge();
         inbox.return_parker(parker, true);
@@ -453,7 +454,8 @@ mod tests {
         inbox.take(&mut Vec::new());
         assert!(!is_readable(fd));
         // Who unparks may come to the signal when the thread has long gone on.
-        assert!(parker.park() && parker.unpark());
+        assert!(parker.park());
+        parker.unpark();
         assert!(is_readable(fd));
         inbox.look();
         assert!(!is_readable(fd));

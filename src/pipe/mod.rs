@@ -32,6 +32,8 @@ mod tx;
 
 use std::{os::fd::RawFd, time::Duration};
 
+use crate::policy::flush::Eagerness;
+
 pub use self::{
     end::End,
     gather::{Batch, Gathered},
@@ -45,28 +47,13 @@ pub use self::{
     tx::{SEGMENT_MAX, Tx},
 };
 
-/// When a writer delivers by itself what it writes, rather than leaves it to an I/O thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Haste {
-    /// Unless messages follow each other fast. So many pipes, this one included, are written to
-    /// alike.
-    Few(u32),
-    /// If something has come from the peer since it last did so.
-    Answers,
-    /// Never.
-    None,
-    /// Not now: more is going to be written in a moment, and the socket, once it has nothing else to do, drives the
-    /// connection if there are few. The I/O thread sees to it that it isn't left to that alone.
-    Later,
-}
-
 /// Who is at the far end of a pipe, as this end tells it what it has done.
 pub trait Far: Send + Sync {
     /// There is something to read where there was nothing.
-    fn readable(&self, haste: Haste);
+    fn readable(&self, eagerness: Eagerness);
     /// As `readable`, when there is no more to come for now: by the writer itself, if possible.
     fn deliver(&self) {
-        self.readable(Haste::Few(1));
+        self.readable(Eagerness::Few(1));
     }
     /// There is room to write where there was none.
     fn writable(&self);

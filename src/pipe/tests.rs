@@ -270,29 +270,29 @@ fn a_reader_that_takes_messages_gets_the_very_body() {
 #[test]
 fn answers_to_a_burst_wait_for_each_other() {
     #[derive(Default)]
-    struct Told(Mutex<Option<Haste>>);
+    struct Told(Mutex<Option<Eagerness>>);
     impl Far for Told {
-        fn readable(&self, haste: Haste) {
-            *self.0.lock().unwrap() = Some(haste);
+        fn readable(&self, eagerness: Eagerness) {
+            *self.0.lock().unwrap() = Some(eagerness);
         }
         fn writable(&self) {}
         fn closed(&self, _: Option<Duration>) {}
     }
-    let few = Haste::Few(1);
-    for (haste, meanwhile) in [
-        (few, Haste::Later),
-        (Haste::Answers, Haste::Later),
-        (Haste::None, Haste::None),
+    let few = Eagerness::Few(1);
+    for (eagerness, meanwhile) in [
+        (few, Eagerness::Later),
+        (Eagerness::Answers, Eagerness::Later),
+        (Eagerness::Never, Eagerness::Never),
     ] {
         let (mut peer, ends) = pipe(0, 0);
         let told = Arc::new(Told::default());
         let mut end = End::new(ends, told.clone(), Door::unknown());
-        end.haste = haste;
+        end.eagerness = eagerness;
         let _ = peer.tx.peer(Arc::default());
         let _ = peer.tx.publish();
         assert!(peer.rx.sleep());
         end.write(false, &mut Source::Bytes(b"unasked")).unwrap();
-        assert_eq!(told.0.lock().unwrap().take(), Some(haste));
+        assert_eq!(told.0.lock().unwrap().take(), Some(eagerness));
         assert!(receive(&mut peer.rx).is_some());
         for _ in 0..3 {
             send(&mut peer.tx, false, b"request");
@@ -301,7 +301,7 @@ fn answers_to_a_burst_wait_for_each_other() {
         for left in (0..3).rev() {
             assert!(end.read(&mut Sink::Nowhere).is_some() && peer.rx.sleep());
             end.write(false, &mut Source::Bytes(b"reply")).unwrap();
-            let expected = if left > 0 { meanwhile } else { haste };
+            let expected = if left > 0 { meanwhile } else { eagerness };
             assert_eq!(told.0.lock().unwrap().take(), Some(expected));
             assert!(receive(&mut peer.rx).is_some());
         }

@@ -1,9 +1,7 @@
 //! A lock, and the barrier that makes it cheap: what the standard library's locks cost too much
-//! for. Whether to notify a thread, and when to try again what is at others' expense. What a forked
-//! child finds of all that.
+//! for. Whether to notify a thread. What a forked child finds of all that.
 
 mod awake;
-mod backoff;
 mod barrier;
 mod biased;
 pub mod cancel;
@@ -12,7 +10,6 @@ mod owner;
 
 pub use self::{
     awake::Awake,
-    backoff::Backoff,
     barrier::{available as is_barrier_available, heavy, light, register},
     biased::{Biased, Guard, OwnerGuard},
     cancel::{nap, shielded},

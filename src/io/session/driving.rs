@@ -1,24 +1,35 @@
 //! What threads other than the I/O thread do with a session: the socket's senders and waiters.
 
+use std::cell::Cell;
+
 use super::*;
+
+thread_local! {
+    /// How long this thread has written at once, to any connection, since it began.
+    static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Writes that a thread of the socket's has begun then are over. How long it has spent on them since it began.
+pub(super) fn spend(began: Instant, now: Instant) -> Duration {
+    SPENT.set(SPENT.get() + (now - began));
+    SPENT.get()
+}
 
 /// What the socket's threads do with a session.
 impl Far for Session {
-    fn readable(&self, haste: Haste) {
-        if !matches!(haste, Haste::None | Haste::Later)
-            && let Some(mut state) = self.try_state()
-        {
-            let at_once = match haste {
-                Haste::Few(pipes) => state.heard || !state.burst.goes_on(pipes),
-                Haste::Answers => state.heard,
-                Haste::None | Haste::Later => false,
-            };
-            if at_once && state.is_drivable() {
-                state.write_at_once(self);
-                return;
+    fn readable(&self, eagerness: Eagerness) {
+        let eager = matches!(eagerness, Eagerness::Few(_) | Eagerness::Answers);
+        let flush = match eager.then(|| self.try_state()).flatten() {
+            Some(mut state) if state.is_drivable() => {
+                match state.flusher.flush(eagerness, Instant::now(), SPENT.get()) {
+                    Flush::Now => return state.write_at_once(self),
+                    flush => flush,
+                }
             }
-        }
-        self.call(haste != Haste::Later);
+            _ if eagerness == Eagerness::Later => Flush::TellLazily,
+            _ => Flush::Tell,
+        };
+        self.call(flush == Flush::Tell);
     }
 
     fn deliver(&self) {

@@ -10,7 +10,6 @@ impl State {
         fd: OwnedFd,
     ) {
         (self.output, self.stalled, self.failed) = (Output::Open, false, None);
-        self.swing = Swing::new(Instant::now());
         if self.options.raw_transport {
             let engine = Engine::new(fd, Speech::Bare, Version::V1, Limit::NONE);
             let metadata = match self.metadata(engine.fd(), &Properties::default()) {
@@ -268,7 +267,7 @@ impl State {
             let taken = subscribed.and_then(|()| engine.take_in(&mut ends.tx, rest));
             wake |= ends.tx.publish();
             if wake {
-                self.door.readable(Haste::Few(1));
+                self.door.readable(Eagerness::Few(1));
             }
             if let Err(error) = taken {
                 self.failed = Some(error);
@@ -279,7 +278,7 @@ impl State {
         }
         self.notify();
         self.phase = Phase::Steady(Box::new(engine));
-        (self.burst, self.heard) = (Burst::default(), true);
+        self.flusher = Flusher::new(Instant::now());
         self.write(session);
         self.read(session);
         self.begin_heartbeat(session, reactor);
@@ -296,7 +295,7 @@ impl State {
             // Without memory for it there is nobody to be told of that.
             let _ = ends.tx.write(false, &mut Source::Bytes(&[]));
             if ends.tx.publish() {
-                self.door.readable(Haste::Few(1));
+                self.door.readable(Eagerness::Few(1));
             }
         }
     }

@@ -10,20 +10,18 @@
 //!   that publishes into it takes the duty, and either writes itself or passes it on with
 //!   `Wake`. When the descriptor is full, the duty is with the poller.
 //!   Answers to what has come together should go out together: a thread that has more to answer passes the duty
-//!   on without hurry ([`Haste::Later`]), so that the I/O thread, which would interrupt it, lets it go on first.
+//!   on without hurry ([`Eagerness::Later`]), so that the I/O thread, which would interrupt it, lets it go on first.
 //! - Reading. The poller watches the descriptor, unless the pipe is full (then the reader's
 //!   credit wakes us) or a waiting thread has borrowed it (then that thread watches it).
 //! - Errors. Whoever meets one notes it and wakes the I/O thread, which alone ends connections,
 //!   makes them anew and reports events.
 
-mod burst;
 mod connecting;
 mod driving;
 mod ending;
 mod greeting;
 mod heartbeat;
 mod steady;
-mod swing;
 #[cfg(test)]
 mod tests;
 mod zap;
@@ -41,11 +39,7 @@ use std::{
 
 use socket2::SockRef;
 
-use self::{
-    burst::Burst,
-    heartbeat::Heartbeat,
-    swing::{HOLD, Swing},
-};
+use self::heartbeat::Heartbeat;
 use super::{
     Owner, depths,
     engine::{Engine, READ_MAX, READ_TURNS, Read, Speech, Written},
@@ -64,7 +58,8 @@ use crate::{
     memory,
     message::{Metadata, MetadataRef, Source},
     options::{Mechanism, Options, SocketType},
-    pipe::{self, Door, End, Ends, Event, Far, Haste, Peer},
+    pipe::{self, Door, End, Ends, Event, Far, Peer},
+    policy::flush::{Eagerness, Flush, Flusher, HOLD},
     zmtp::{
         self, Codec, Failure, Handshake, Limit, Local, Properties, Security, Step, Version,
         curve::ClientKeys,
@@ -154,11 +149,7 @@ struct State {
     gave_up_noticed: bool,
     /// The next connection is to be told of as one that was made again: the socket had no memory to prepare for it.
     hiccups: bool,
-    /// Whether the peer was heard since something was last written at once, and when that was.
-    heard: bool,
-    burst: Burst,
-    /// In full swing the duty to write is kept although all is written.
-    swing: Swing,
+    flusher: Flusher,
     ends: Option<Ends>,
     door: Arc<Door>,
     loan: Loan,
@@ -246,7 +237,7 @@ impl Session {
             stalled: false,
             unread: false,
             loan: Loan::default(),
-            swing: Swing::new(Instant::now()),
+            flusher: Flusher::new(Instant::now()),
             failed: None,
             socket_closed: false,
             refused: false,
@@ -259,8 +250,6 @@ impl Session {
             flush_alarm: None,
             heartbeat: Heartbeat::default(),
             heartbeat_alarm: None,
-            burst: Burst::default(),
-            heard: true,
         };
         Arc::new_cyclic(|me| Session {
             io,

@@ -23,7 +23,7 @@ impl State {
         if self.output == Output::Dead || self.failed.is_some() {
             return;
         }
-        let (result, credit) = engine.write(&mut ends.rx, self.swing.is_full());
+        let (result, credit) = engine.write(&mut ends.rx, self.flusher.holds());
         if credit {
             self.door.writable();
         }
@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// The I/O thread writes. When a sender is in full [swing](swing), the next look is a while later.
+    /// The I/O thread writes. While a sender streams, the next look is a while later.
     pub(super) fn write_in_turn(&mut self, session: &Session) {
         if self.output != Output::Open {
             return;
@@ -63,7 +63,7 @@ impl State {
             return;
         };
         let sent = std::mem::take(&mut engine.sent);
-        self.swing.look(Instant::now(), sent);
+        self.flusher.on_look(Instant::now(), sent);
         self.write(session);
     }
 
@@ -71,8 +71,8 @@ impl State {
     pub(super) fn write_at_once(&mut self, session: &Session) {
         let began = Instant::now();
         self.write(session);
-        self.burst.written(began);
-        self.heard = false;
+        let now = Instant::now();
+        self.flusher.on_written(now, driving::spend(began, now));
         if self.output == Output::Full {
             self.watch(session);
         }
@@ -102,9 +102,11 @@ impl State {
         let before = ends.tx.written();
         engine.read_max = max;
         let (result, wake) = engine.read(&mut ends.tx);
-        self.heard |= ends.tx.written() != before;
+        if ends.tx.written() != before {
+            self.flusher.on_heard();
+        }
         if wake {
-            self.door.readable(Haste::Few(1));
+            self.door.readable(Eagerness::Few(1));
         }
         match result {
             Ok(read) => {
@@ -147,7 +149,7 @@ impl State {
             return self.finish(reactor);
         }
         match self.output {
-            Output::Open if self.swing.is_full() => self.flush_later(session, reactor, HOLD),
+            Output::Open if self.flusher.holds() => self.flush_later(session, reactor, HOLD),
             Output::Paused => self.flush_later(session, reactor, PAUSE),
             Output::Dead if self.step_alarm.is_none() => {
                 let id = reactor.set_alarm(session.clone(), Alarm::TooLong, LAST_WORDS);

@@ -14,7 +14,8 @@ use crate::{
     error::Result,
     io::thread::{Command, Reactor},
     message::{Message, Sink, Source},
-    pipe::{End, Far, Haste},
+    pipe::{End, Far},
+    policy::flush::Eagerness,
     zmtp::{
         Handshake,
         zap::{Reply, Request},
@@ -25,7 +26,7 @@ use crate::{
 struct Asker(Weak<Session>);
 
 impl Far for Asker {
-    fn readable(&self, _: Haste) {
+    fn readable(&self, _: Eagerness) {
         if let Some(session) = self.0.upgrade() {
             session.io.push(Command::Zap(session.clone()));
         }

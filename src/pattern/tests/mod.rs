@@ -9,13 +9,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::message::Message;
-use crate::pipe::{Batch, Door, End, Ends, Far, Gathered, Haste, Inbox, Kind, Peer, Record};
+use crate::pipe::{Batch, Door, End, Ends, Far, Gathered, Inbox, Kind, Peer, Record};
+use crate::policy::flush::Eagerness;
 
 /// A far end that is looked at rather than woken.
 struct Silent;
 
 impl Far for Silent {
-    fn readable(&self, _: Haste) {}
+    fn readable(&self, _: Eagerness) {}
     fn writable(&self) {}
     fn closed(&self, _: Option<Duration>) {}
 }

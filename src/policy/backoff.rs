@@ -1,8 +1,6 @@
 //! When to try again what may not pay: an exponential backoff, counted in occasions.
 
-/// So many occasions go by after a failure; each time twice as many, up to the second.
-const FIRST: u32 = 32;
-const MAX: u32 = 16 * 1024;
+use super::constants::{BACKOFF_MAX, BACKOFF_MIN};
 
 /// How often it has failed, and how many occasions go by for that.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +19,7 @@ impl Backoff {
 
     /// It didn't pay.
     pub fn failed(&mut self) {
-        self.last = (2 * self.last).clamp(FIRST, MAX);
+        self.last = (2 * self.last).clamp(BACKOFF_MIN, BACKOFF_MAX);
         self.left = self.last;
     }
 
@@ -45,10 +43,13 @@ mod tests {
         assert!(!backoff.pass());
         for times in 0..12 {
             backoff.failed();
-            assert_eq!(passed(&mut backoff), (FIRST << times).min(MAX));
+            assert_eq!(
+                passed(&mut backoff),
+                (BACKOFF_MIN << times).min(BACKOFF_MAX)
+            );
         }
         (0..100).for_each(|_| backoff.paid());
         backoff.failed();
-        assert_eq!(passed(&mut backoff), FIRST);
+        assert_eq!(passed(&mut backoff), BACKOFF_MIN);
     }
 }
