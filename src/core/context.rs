@@ -14,7 +14,8 @@ use super::{
     inproc::Names,
     slot::{Content, Free},
     socket::Socket,
-    wait::{Asleep, Progress, Waiter},
+    wait::{Asleep, Progress},
+    waiter::Waiter,
 };
 use crate::{
     error::{Error, Result},

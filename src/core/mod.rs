@@ -16,3 +16,4 @@ pub mod slot;
 pub mod socket;
 pub mod timers;
 pub mod wait;
+mod waiter;

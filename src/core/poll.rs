@@ -7,7 +7,10 @@ use std::{
     time::Instant,
 };
 
-use super::wait::{self, Asleep, Handle, Loans, Progress, Waiter};
+use super::{
+    wait::{self, Asleep, Handle, Progress},
+    waiter::{Loans, Waiter},
+};
 use crate::{
     consts::{ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI},
     error::Result,
