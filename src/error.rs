@@ -1,12 +1,8 @@
-//! The one error type: an errno, of the system or of ZeroMQ.
+//! The one error type: an errno, of the system or of ZeroMQ, or what is handled before it comes to the C edge.
 
 use std::{collections::TryReserveError, ffi::c_int, fmt, io};
 
 use crate::consts;
-
-/// An errno value, as `zmq_errno()` will report it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Error(pub c_int);
 
 /// What everything below the C edge returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -29,22 +25,51 @@ pub fn keep_errno<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-macro_rules! errnos {
-    ($($name:ident = $value:expr),* $(,)?) => {
+macro_rules! errors {
+    ($($name:ident = $errno:path),* $(,)?) => {
+        /// Why something has failed.
+        #[derive(Clone, Copy, PartialEq, Eq)]
         #[allow(missing_docs)]
-        impl Error {
-            $(pub const $name: Error = Error($value);)*
+        pub enum Error {
+            $($name,)*
+            /// Another errno of the system's.
+            System(c_int),
+            /// The pipe was closed under a message of several parts: what was sent of it is taken back, and the parts that
+            /// follow are to be dropped. No call fails with it, as waiting wouldn't help.
+            Broken,
+        }
 
-            /// The symbolic name, where this library has a use for it.
+        impl Error {
+            /// The errno, as `zmq_errno()` will report it.
+            pub fn errno(self) -> c_int {
+                match self {
+                    $(Error::$name => $errno,)*
+                    Error::System(errno) => errno,
+                    // What a call fails with that may not wait.
+                    Error::Broken => libc::EAGAIN,
+                }
+            }
+
+            /// What an errno stands for.
+            pub fn from_errno(errno: c_int) -> Error {
+                match errno {
+                    $($errno => Error::$name,)*
+                    other => Error::System(other),
+                }
+            }
+
             fn name(self) -> Option<&'static str> {
-                $(if self == Error::$name { return Some(stringify!($name)); })*
-                None
+                match self {
+                    $(Error::$name => Some(stringify!($name)),)*
+                    Error::System(_) => None,
+                    Error::Broken => Some("Broken"),
+                }
             }
         }
     };
 }
 
-errnos! {
+errors! {
     EACCES = libc::EACCES,
     EADDRINUSE = libc::EADDRINUSE,
     EADDRNOTAVAIL = libc::EADDRNOTAVAIL,
@@ -92,7 +117,7 @@ impl Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
-        Error(error.raw_os_error().unwrap_or(libc::EIO))
+        Error::from_errno(error.raw_os_error().unwrap_or(libc::EIO))
     }
 }
 
@@ -106,7 +131,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
-            None => write!(f, "errno {}", self.0),
+            None => write!(f, "errno {}", self.errno()),
         }
     }
 }

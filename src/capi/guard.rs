@@ -104,7 +104,7 @@ fn outcome<T: Failure>(result: Result<T>) -> T {
 #[cold]
 pub(super) fn fail<T: Failure>(error: Error) -> T {
     // SAFETY: the calling thread's.
-    unsafe { *errno_at() = error.0 };
+    unsafe { *errno_at() = error.errno() };
     T::FAILURE
 }
 
@@ -120,13 +120,13 @@ pub(super) fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 /// The calling thread's errno.
 pub fn errno() -> Error {
     // SAFETY: the calling thread's.
-    Error(unsafe { *errno_at() })
+    Error::from_errno(unsafe { *errno_at() })
 }
 
 #[cfg(test)]
 fn set_errno(error: Error) {
     // SAFETY: as in `errno`.
-    unsafe { *errno_at() = error.0 }
+    unsafe { *errno_at() = error.errno() }
 }
 
 #[cfg(test)]

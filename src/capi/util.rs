@@ -47,7 +47,7 @@ const CAPABILITIES: &[&CStr] = &[
 /// zmq_errno(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn zmq_errno() -> c_int {
-    guard::errno().0
+    guard::errno().errno()
 }
 
 /// The text of an errno value, in English for those of ZeroMQ; it is not to be freed.
@@ -402,7 +402,7 @@ fn check(errno: c_int) -> Result<()> {
     if errno == 0 {
         Ok(())
     } else {
-        Err(Error(errno))
+        Err(Error::from_errno(errno))
     }
 }
 

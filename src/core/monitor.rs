@@ -84,7 +84,7 @@ impl Monitor {
 
     /// An address could not be bound.
     pub fn bind_failed(&self, error: Error, endpoint: &[u8]) {
-        self.tell(ZMQ_EVENT_BIND_FAILED, error.0, endpoint);
+        self.tell(ZMQ_EVENT_BIND_FAILED, error.errno(), endpoint);
     }
 
     fn tell(&self, event: c_int, value: c_int, endpoint: &[u8]) {

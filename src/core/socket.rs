@@ -25,7 +25,7 @@ use crate::{
     io::{Host, Listener, Live, Session},
     message::{Incoming, Outgoing, Received, Sink, Source},
     options::{Get, Live as LiveOption, Options, Set, SocketType, Value, put_padded, put_text},
-    pattern::{BROKEN, Pattern, PatternOptions, Pipes, pattern, slot},
+    pattern::{Pattern, PatternOptions, Pipes, pattern, slot},
     pipe::{End, Event, Far, Inbox, PipeId},
     policy::{
         flush::{EAGER_PIPES, Eagerness},
@@ -345,10 +345,8 @@ impl Socket {
 
     // -- messages --------------------------------------------------------------------------------
 
-    /// Sends a part, if that is possible without waiting. EAGAIN; [`BROKEN`]; EFSM, EHOSTUNREACH,
+    /// Sends a part, if that is possible without waiting. EAGAIN; [`Error::Broken`]; EFSM, EHOSTUNREACH,
     /// ENOTSUP and what else the pattern says.
-    ///
-    /// [`BROKEN`]: crate::pattern::BROKEN
     #[inline(always)]
     pub fn try_send(&mut self, more: bool, part: &mut impl Outgoing) -> Result<()> {
         if !more
@@ -363,7 +361,7 @@ impl Socket {
     #[inline(never)]
     fn send_by_pattern(&mut self, more: bool, part: &mut Source) -> Result<()> {
         let result = self.pattern.send(&mut self.pipes, more, part);
-        if matches!(result, Ok(()) | Err(BROKEN)) {
+        if matches!(result, Ok(()) | Err(Error::Broken)) {
             self.outbound.pass(more);
         }
         self.detach_ended();

@@ -20,7 +20,6 @@ use super::{
 use crate::{
     error::{Error, Result},
     message::{Incoming, Outgoing, Received, Sink, Source},
-    pattern::BROKEN,
     policy::wait::Spin,
 };
 
@@ -132,8 +131,8 @@ pub fn send_on(
         false => socket.options().send_timeout,
     };
     match error {
-        BROKEN if timeout == 0 => Err(Error::EAGAIN),
-        BROKEN => drop_part(part).map(Progress::Done),
+        Error::Broken if timeout == 0 => Err(Error::EAGAIN),
+        Error::Broken => drop_part(part).map(Progress::Done),
         Error::EAGAIN if timeout != 0 => {
             let wait = Wait::new(&socket, timeout.into());
             wait_to_send(socket, more, wait, Loans::default(), part)
@@ -177,7 +176,7 @@ fn wait_to_send(
             result => {
                 socket.spin.learn(wait.began.elapsed());
                 return match result {
-                    Err(BROKEN) => drop_part(part),
+                    Err(Error::Broken) => drop_part(part),
                     result => result,
                 }
                 .map(Progress::Done);

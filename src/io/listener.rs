@@ -145,7 +145,7 @@ impl Listener {
             Err(error) => {
                 self.owner
                     .observer
-                    .event(consts::ZMQ_EVENT_CLOSE_FAILED, error.0, &self.name)
+                    .event(consts::ZMQ_EVENT_CLOSE_FAILED, error.errno(), &self.name)
             }
         }
         self.io.push(Command::Unlisten(self.clone()));
@@ -219,9 +219,11 @@ impl Listener {
             match accepted {
                 Ok(fd) => self.welcome(reactor, fd),
                 Err(error) => {
-                    self.owner
-                        .observer
-                        .event(consts::ZMQ_EVENT_ACCEPT_FAILED, error.0, &self.name);
+                    self.owner.observer.event(
+                        consts::ZMQ_EVENT_ACCEPT_FAILED,
+                        error.errno(),
+                        &self.name,
+                    );
                     if is_lasting(error) {
                         return self.pause(reactor);
                     }

@@ -125,7 +125,7 @@ impl Poller {
             )
         };
         // Before Linux 5.11; and sandboxes that are older than that don't let it through.
-        if count == -1 && matches!(Error::last().0, libc::ENOSYS | libc::EPERM) {
+        if count == -1 && matches!(Error::last().errno(), libc::ENOSYS | libc::EPERM) {
             let timeout = left.map_or(-1, |left| {
                 i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
             });

@@ -183,13 +183,13 @@ impl InterfaceAddresses {
             if unsafe { libc::getifaddrs(&mut list) } == 0 {
                 break;
             }
-            match Error::last().0 {
+            match Error::last().errno() {
                 libc::EINVAL | libc::EOPNOTSUPP => return Ok(None),
                 // The kernel turns a caller away while it is changing interfaces.
                 libc::ECONNREFUSED if attempt < 9 => {
                     thread::sleep(Duration::from_millis(1 << attempt));
                 }
-                errno => return Err(Error(errno)),
+                errno => return Err(Error::from_errno(errno)),
             }
         }
         Ok(Some(InterfaceAddresses(list)))

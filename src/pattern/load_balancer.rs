@@ -1,6 +1,6 @@
 //! Writes to pipes in turn.
 
-use super::{BROKEN, Pipes, ring::Ring};
+use super::{Pipes, ring::Ring};
 use crate::{
     error::{Error, Result},
     message::{Outgoing, Source},
@@ -60,7 +60,7 @@ impl LoadBalancer {
         }
     }
 
-    /// Sends a part. The pipe that it went to, if it wasn't dropped. EAGAIN, [`BROKEN`], ENOMEM.
+    /// Sends a part. The pipe that it went to, if it wasn't dropped. EAGAIN, [`Error::Broken`], ENOMEM.
     #[inline]
     pub fn send(
         &mut self,
@@ -90,7 +90,7 @@ impl LoadBalancer {
             }
             if self.more {
                 (self.more, self.dropping) = (false, more);
-                return Err(BROKEN);
+                return Err(Error::Broken);
             }
             self.deactivate_current();
         }

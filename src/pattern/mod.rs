@@ -40,12 +40,6 @@ use crate::{
     pipe::PipeId,
 };
 
-/// What [`Pattern::send`] fails with when a pipe was closed under a message of several parts.
-/// What was sent of the message is taken back, and the parts that follow this one are dropped.
-/// A call that doesn't block then fails with EAGAIN; one that may block drops the part, and
-/// succeeds, since waiting wouldn't help.
-pub const BROKEN: Error = Error(-1);
-
 /// The options of zmq_setsockopt(3) that only some socket types know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PatternOptions {
@@ -107,7 +101,7 @@ pub trait Pattern: Send {
         self.readable(pipes, id);
     }
 
-    /// Sends a part. EAGAIN if it would block, [`BROKEN`], EFSM, EHOSTUNREACH, ENOMEM, ENOTSUP.
+    /// Sends a part. EAGAIN if it would block, [`Error::Broken`], EFSM, EHOSTUNREACH, ENOMEM, ENOTSUP.
     fn send(&mut self, _pipes: &mut Pipes, _more: bool, _part: &mut Source) -> Result<()> {
         Err(Error::ENOTSUP)
     }

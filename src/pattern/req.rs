@@ -3,7 +3,7 @@
 //! A request is preceded by an empty part, and before that by its number if it is to be
 //! correlated. It goes to one peer, and only a reply from there, with the same beginning, counts.
 
-use super::{BROKEN, Pattern, PatternOptions, Pipes, dealer::Dealer, hash::random};
+use super::{Pattern, PatternOptions, Pipes, dealer::Dealer, hash::random};
 use crate::{
     error::{Error, Result},
     message::{Received, Sink, Source},
@@ -42,7 +42,7 @@ impl Req {
         let mut send = |body: &[u8]| {
             let sent = outbound.send(pipes, true, &mut Source::Bytes(body));
             sent.map_err(|error| match error {
-                BROKEN => Error::EAGAIN,
+                Error::Broken => Error::EAGAIN,
                 error => {
                     outbound.roll_back(pipes);
                     error

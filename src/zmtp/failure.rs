@@ -35,7 +35,7 @@ impl Failure {
                 Some((consts::ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, status.into()))
             }
             Failure::NoDetail(error) => {
-                Some((consts::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, error.0))
+                Some((consts::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, error.errno()))
             }
             Failure::Quiet(_) => None,
         }

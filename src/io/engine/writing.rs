@@ -166,7 +166,7 @@ mod tests {
         assert_eq!((write(WRITE_MAX), write(1 << 22)), (Ok(()), Ok(())));
         assert_eq!(write(1), Err(Error::EAGAIN));
         let (written, credit) = engine.write(&mut near.rx, false);
-        assert_eq!((written, credit), (Err(Error(libc::EMSGSIZE)), true));
+        assert_eq!((written, credit), (Err(Error::EMSGSIZE), true));
         assert_eq!(write(1), Ok(()));
     }
 }

@@ -57,7 +57,7 @@ impl State {
             Phase::Greeting(greeting) => {
                 given_up = greeting.refused;
                 if !greeting.refused {
-                    self.event(consts::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, error.0);
+                    self.event(consts::ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, error.errno());
                 }
                 let stop = consts::ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
                 given_up |= self.options.reconnect.stop & stop != 0;

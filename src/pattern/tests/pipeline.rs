@@ -121,7 +121,7 @@ fn a_pipe_that_is_found_closed_under_a_message_breaks_it_once() {
     let (a, mut b) = (kit.peer(), kit.peer());
     kit.send_part(true, b"1").unwrap();
     kit.pipes.get_mut(a.id).unwrap().set_far_closed();
-    assert_eq!(kit.send_part(true, b"2"), Err(BROKEN));
+    assert_eq!(kit.send_part(true, b"2"), Err(Error::Broken));
     kit.send_part(false, b"3").unwrap();
     kit.send(&["4"]).unwrap();
     assert_eq!(kit.heard(&mut b), ["4"]);

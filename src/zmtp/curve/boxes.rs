@@ -84,7 +84,8 @@ impl SecretKey {
 /// # Errors
 /// The system's, if it has none to give.
 pub fn random(octets: &mut [u8]) -> Result<()> {
-    getrandom::fill(octets).map_err(|error| Error(error.raw_os_error().unwrap_or(libc::EIO)))
+    getrandom::fill(octets)
+        .map_err(|error| Error::from_errno(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
 /// A box that cannot be made or opened: a key is of low order, or the box is not genuine.
