@@ -6,25 +6,12 @@
 //! it. Nobody waits here, and nobody is woken: that is the business of the queue of bytes. A mark without a value,
 //! which a consumer can only meet by a bug, is answered by `None`.
 
-#[cfg(loom)]
-use loom::{
-    cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicPtr, AtomicU64, Ordering},
-    },
-};
-#[cfg(not(loom))]
-use std::{
-    cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicPtr, AtomicU64, Ordering},
-    },
-};
 use std::{mem::MaybeUninit, ptr::NonNull};
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    sync::atomic::{Arc, AtomicPtr, AtomicU64, Ordering, UnsafeCell, pointer_in},
+};
 
 /// Slots in the first chunk, and in later ones at most. Many pipes have one value, that of their peer.
 const FIRST: usize = 2;
@@ -82,18 +69,8 @@ impl<T> Cursor<T> {
         }
         let slot = &chunk.slots[self.slot];
         self.slot += 1;
-        Some(pointer(slot))
+        Some(pointer_in(slot))
     }
-}
-
-#[cfg(not(loom))]
-fn pointer<T>(slot: &UnsafeCell<MaybeUninit<T>>) -> *mut MaybeUninit<T> {
-    slot.get()
-}
-/// Loom is told of each access, by which it finds two at once.
-#[cfg(loom)]
-fn pointer<T>(slot: &UnsafeCell<MaybeUninit<T>>) -> *mut MaybeUninit<T> {
-    slot.with_mut(|slot| slot)
 }
 
 struct Shared<T> {
@@ -488,10 +465,11 @@ mod model {
     use loom::thread;
 
     use super::*;
+    use crate::sync::atomic::{check, join};
 
     #[test]
     fn a_value_is_one_sides_at_a_time() {
-        loom::model(|| {
+        check(2, || {
             let (mut producer, mut consumer) = queue();
             let writer = thread::spawn(move || {
                 for i in 0..3u64 {
@@ -511,7 +489,7 @@ mod model {
                 }
             }
             drop(consumer);
-            writer.join().unwrap();
+            join(writer);
         });
     }
 }

@@ -18,14 +18,12 @@
 //! Who owns what: `count`, `streak` and `wanted` are written by the side that advances alone,
 //! `price` by the one that waits; `marks` by both, in atomic steps.
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use std::time::Instant;
 
-use crate::sync::{heavy, is_barrier_available, light};
+use crate::sync::{
+    atomic::{AtomicU32, AtomicU64, Ordering},
+    heavy, is_barrier_available, light,
+};
 
 /// A monotone count, with one side that advances it and one that waits for that.
 pub struct Gauge {
@@ -222,7 +220,7 @@ impl Gauge {
         }
         // Where SeqCst is no more than AcqRel.
         #[cfg(loom)]
-        fence(Ordering::SeqCst);
+        crate::sync::atomic::fence(Ordering::SeqCst);
         let still = self.count.load(Ordering::SeqCst) == seen;
         if !still {
             // Unless the other side has seen the mark first: then the wake-up is on its way.
@@ -251,163 +249,5 @@ mod tests {
     }
 }
 
-/// All interleavings of the two sides, by loom, in `make test`.
 #[cfg(all(test, loom))]
-mod model {
-    use loom::{
-        sync::{Arc, Mutex, atomic::AtomicBool},
-        thread,
-    };
-
-    use super::*;
-
-    /// What a notification is: somebody is told, once, and finds out later.
-    struct Bell(AtomicBool);
-
-    impl Bell {
-        fn ring(&self) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-
-        fn has_rung(&self) -> bool {
-            self.0.swap(false, Ordering::SeqCst)
-        }
-    }
-
-    /// The reader sleeps only if nothing has come, and whatever comes after that rings.
-    #[test]
-    fn no_advance_is_missed() {
-        loom::model(|| {
-            let gauge = Arc::new(Gauge::new());
-            let bell = Arc::new(Bell(AtomicBool::new(false)));
-            let writer = {
-                let (gauge, bell) = (gauge.clone(), bell.clone());
-                thread::spawn(move || {
-                    for _ in 0..2 {
-                        if gauge.advance(1) {
-                            bell.ring();
-                        }
-                    }
-                })
-            };
-            let mut seen = 0;
-            let mut asleep = false;
-            for _ in 0..2 {
-                seen = gauge.count();
-                asleep = gauge.sleep(seen);
-            }
-            writer.join().unwrap();
-            assert!(!asleep || seen == 2 || bell.has_rung());
-            assert_eq!(gauge.count(), 2);
-        });
-    }
-
-    /// As above, with one fence for what is posted to two gauges.
-    #[test]
-    fn no_post_is_missed() {
-        loom::model(|| {
-            let gauges = Arc::new([Gauge::new(), Gauge::new()]);
-            let bell = Arc::new(Bell(AtomicBool::new(false)));
-            let writer = {
-                let (gauges, bell) = (gauges.clone(), bell.clone());
-                thread::spawn(move || {
-                    for gauge in gauges.iter() {
-                        gauge.post(1);
-                    }
-                    fence(Ordering::SeqCst);
-                    if gauges[0].check() | gauges[1].check() {
-                        bell.ring();
-                    }
-                })
-            };
-            let asleep = gauges[1].sleep(0);
-            writer.join().unwrap();
-            assert!(!asleep || bell.has_rung());
-            assert_eq!(gauges[1].count(), 1);
-        });
-    }
-
-    /// The end is news, too.
-    #[test]
-    fn closing_wakes() {
-        loom::model(|| {
-            let gauge = Arc::new(Gauge::new());
-            let bell = Arc::new(Bell(AtomicBool::new(false)));
-            let writer = {
-                let (gauge, bell) = (gauge.clone(), bell.clone());
-                thread::spawn(move || {
-                    if gauge.advance(1) | gauge.close() {
-                        bell.ring();
-                    }
-                })
-            };
-            let seen = gauge.count();
-            let asleep = gauge.sleep(seen);
-            writer.join().unwrap();
-            assert!(!asleep || bell.has_rung());
-            assert!(gauge.is_closed() && !gauge.sleep(1));
-        });
-    }
-
-    /// A connection between two drivers, as in `io::session`: the sender's thread takes the duty
-    /// to write with the gauge, tries the lock, and where that fails tells the I/O thread, which
-    /// forgets that it was told and then takes the lock. Nothing published stays unwritten.
-    #[test]
-    fn a_connection_changes_hands_with_nothing_left_behind() {
-        loom::model(|| {
-            struct Session {
-                published: Gauge,
-                written: Mutex<u64>,
-                woken: AtomicBool,
-                commands: Bell,
-            }
-            impl Session {
-                fn write(&self, written: &mut u64) {
-                    loop {
-                        *written = self.published.count();
-                        if self.published.sleep(*written) {
-                            break;
-                        }
-                    }
-                }
-
-                fn wake(&self) {
-                    if !self.woken.swap(true, Ordering::SeqCst) {
-                        self.commands.ring();
-                    }
-                }
-
-                fn on_wake(&self) {
-                    self.woken.store(false, Ordering::SeqCst);
-                    self.write(&mut self.written.lock().unwrap());
-                }
-            }
-            let session = Arc::new(Session {
-                published: Gauge::new_asleep(),
-                written: Mutex::new(0),
-                woken: AtomicBool::new(false),
-                commands: Bell(AtomicBool::new(false)),
-            });
-            let sender = {
-                let session = session.clone();
-                thread::spawn(move || {
-                    for _ in 0..2 {
-                        if session.published.advance(1) {
-                            match session.written.try_lock() {
-                                Ok(mut written) => session.write(&mut written),
-                                Err(_) => session.wake(),
-                            }
-                        }
-                    }
-                })
-            };
-            // The I/O thread comes by once on its own account, and whenever it is told.
-            session.on_wake();
-            sender.join().unwrap();
-            if session.commands.has_rung() {
-                session.on_wake();
-            }
-            assert_eq!(*session.written.lock().unwrap(), 2);
-        });
-    }
-}
+mod model;

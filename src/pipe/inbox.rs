@@ -8,23 +8,19 @@
 //! stands for. If there are both, each has its own, as whoever unparks a thread may come to its signal late, when the
 //! thread has gone on; where there is no descriptor for that, they share it.
 
-#[cfg(loom)]
-use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
 use std::{
     sync::{Arc, OnceLock, PoisonError},
     time::Duration,
 };
 
 use super::{Eagerness, End, Far, Parker, Signal};
-use crate::{error::Result, sync::generation};
+use crate::{
+    error::Result,
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering},
+        generation,
+    },
+};
 
 /// Names a pipe within a socket, and none that took its place later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -468,12 +464,13 @@ mod model {
     use loom::thread;
 
     use super::*;
+    use crate::sync::atomic::{check, join};
 
     /// A thread has slept, goes on for whatever reason, and asks for the descriptor, while somebody unparks it for an event,
     /// and may come to its signal only then. In the end the descriptor is readable if there is an event, and only then.
     #[test]
     fn the_descriptor_is_not_left_readable() {
-        loom::model(|| {
+        check(3, || {
             let inbox = Arc::new(Inbox::with_signal().unwrap());
             let parker = inbox.parker().unwrap();
             assert!(inbox.register(&parker));
@@ -487,7 +484,7 @@ mod model {
             inbox.return_parker(parker, woken);
             inbox.take(&mut Vec::new());
             inbox.fd().unwrap();
-            pushes.join().unwrap();
+            join(pushes);
             inbox.look();
             let signal = inbox.state().signal.clone().unwrap();
             assert_eq!(signal.is_set(), inbox.is_pending());

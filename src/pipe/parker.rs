@@ -8,10 +8,6 @@
 //! A parker is the socket's that a thread waits for ([`Inbox::parker`](super::Inbox::parker)), and is made with it: a thread
 //! needs nothing of its own to wait, nor a descriptor that may not be there.
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, Ordering};
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::{
     ffi::c_int,
     sync::Arc,
@@ -19,7 +15,10 @@ use std::{
 };
 
 use super::Signal;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 const AWAKE: u32 = 0;
 const PARKED: u32 = 1;

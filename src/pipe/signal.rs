@@ -58,9 +58,8 @@ impl Drop for Signal {
 #[cfg(loom)]
 #[allow(missing_docs)]
 mod model {
-    use loom::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
+    use crate::sync::atomic::{AtomicBool, Ordering};
 
     pub struct Signal(AtomicBool);
 

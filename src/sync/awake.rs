@@ -6,10 +6,7 @@
 //! who has left it, who then finds that the thread is going to sleep. Of several who do, only the
 //! first notifies.
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicBool, Ordering};
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicBool, Ordering};
+use super::atomic::{AtomicBool, Ordering};
 
 /// Set: the thread looks before it sleeps, or was notified.
 pub struct Awake(AtomicBool);
@@ -41,19 +38,17 @@ impl Awake {
 /// All interleavings, by loom, in `make test`.
 #[cfg(all(test, loom))]
 mod model {
-    use loom::{
-        sync::{Arc, atomic::AtomicUsize},
-        thread,
-    };
+    use loom::{sync::Arc, thread};
 
-    use super::*;
+    use super::{
+        super::atomic::{AtomicUsize, check, join},
+        *,
+    };
 
     /// The thread sleeps while something is left for it only if it was notified.
     #[test]
     fn nothing_is_left_with_a_sleeper() {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(3);
-        model.check(|| {
+        check(2, || {
             let awake = Arc::new(Awake::default());
             let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
             let leave = {
@@ -74,7 +69,7 @@ mod model {
             awake.sleeps();
             let sleeps = left.load(Ordering::Acquire) == taken;
             for leaver in leavers {
-                leaver.join().unwrap();
+                join(leaver);
             }
             let [left, notified] = [left, notified].map(|count| count.load(Ordering::Acquire));
             assert!(!sleeps || left == taken || notified > heard);

@@ -13,16 +13,14 @@ static REGISTERED: AtomicBool = AtomicBool::new(false);
 /// The side that passes often: keeps the compiler from swapping what is before and behind it.
 #[inline]
 pub fn light() {
-    #[cfg(not(loom))]
+    // Of a model's threads it is nothing but this.
     std::sync::atomic::compiler_fence(Ordering::SeqCst);
-    #[cfg(loom)]
-    loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
 /// The side that passes rarely: some microseconds. Only if the barriers are [`available`].
 pub fn heavy() {
     #[cfg(loom)]
-    loom::sync::atomic::fence(Ordering::SeqCst);
+    super::atomic::fence_all();
     // The second is slow, milliseconds, and needs no registration; the last resort, should both
     // be forbidden by now, gives the others' stores far more time than any processor holds them.
     #[cfg(not(loom))]

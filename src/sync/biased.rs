@@ -16,22 +16,6 @@
 //! outside. Were that said in the lock, it would be taken for the next owner's word. Said in the thread's own record, it can't
 //! be; so any number of threads may own the lock in turn, and nothing is to be remembered of them.
 
-#[cfg(loom)]
-use loom::{
-    cell::UnsafeCell,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicPtr, Ordering},
-    },
-};
-#[cfg(not(loom))]
-use std::{
-    cell::UnsafeCell,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicPtr, Ordering},
-    },
-};
 use std::{
     ops::{Deref, DerefMut},
     ptr,
@@ -40,6 +24,9 @@ use std::{
 };
 
 use super::{
+    atomic::{
+        AtomicBool, AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell, pointer_in, yield_now,
+    },
     barrier,
     cancel::nap,
     owner::{Record, record},
@@ -281,7 +268,7 @@ impl<T> OwnerGuard<'_, T> {
     #[inline(always)]
     pub fn content(&mut self) -> &mut T {
         // SAFETY: we are inside, alone.
-        unsafe { &mut *content(&self.0.content) }
+        unsafe { &mut *pointer_in(&self.0.content) }
     }
 
     /// Goes out.
@@ -306,7 +293,7 @@ impl<T> Deref for Guard<'_, T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: we are inside, alone.
-        unsafe { &*content(&self.lock.content) }
+        unsafe { &*pointer_in(&self.lock.content) }
     }
 }
 
@@ -314,7 +301,7 @@ impl<T> DerefMut for Guard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: we are inside, alone.
-        unsafe { &mut *content(&self.lock.content) }
+        unsafe { &mut *pointer_in(&self.lock.content) }
     }
 }
 
@@ -386,333 +373,8 @@ fn this_thread() -> usize {
     ME.with(|me| std::ptr::from_ref(me) as usize)
 }
 
-#[cfg(not(loom))]
-#[inline]
-fn content<T>(cell: &UnsafeCell<T>) -> *mut T {
-    cell.get()
-}
-/// Loom is told of each access, by which it finds two at once.
-#[cfg(loom)]
-fn content<T>(cell: &UnsafeCell<T>) -> *mut T {
-    cell.with_mut(|content| content)
-}
-
-#[cfg(loom)]
-use loom::thread::yield_now;
-#[cfg(not(loom))]
-use std::thread::yield_now;
-
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use std::{
-        panic::{AssertUnwindSafe, catch_unwind},
-        sync::{Arc, atomic::AtomicU64},
-        time::Instant,
-    };
+mod tests;
 
-    use super::*;
-
-    /// A thread keeps the lock busy as its owner; others come by at random. Both count.
-    #[test]
-    fn an_owner_and_passers_by_are_never_inside_together() {
-        barrier::register();
-        let until = Instant::now() + Duration::from_millis(500);
-        let lock = Arc::new(Biased::new((0u64, 0u64)));
-        let count = |pause: u64| {
-            let lock = lock.clone();
-            move || {
-                let mut mine = 0;
-                while Instant::now() < until {
-                    for _ in 0..200 {
-                        let mut both = lock.lock();
-                        assert_eq!(both.0, both.1);
-                        both.0 += 1;
-                        std::hint::black_box(&mut both);
-                        both.1 += 1;
-                        mine += 1;
-                        if pause > 0 {
-                            break;
-                        }
-                    }
-                    if pause > 0 {
-                        std::thread::sleep(Duration::from_micros(pause));
-                    }
-                }
-                mine
-            }
-        };
-        let threads = [0, 50, 700].map(|pause| std::thread::spawn(count(pause)));
-        let total: u64 = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum();
-        assert_eq!(*lock.lock(), (total, total));
-    }
-
-    /// Threads that come one after the other each become the owner, after a while.
-    #[test]
-    fn the_bias_follows_the_user() {
-        barrier::register();
-        let lock = Arc::new(Biased::new(0));
-        for _ in 0..3 {
-            let lock = lock.clone();
-            let user = move || {
-                for _ in 0..STREAK_MIN * 16 {
-                    *lock.lock() += 1;
-                }
-                is_owner(&lock)
-            };
-            let owned = std::thread::spawn(user).join().unwrap();
-            assert_eq!(owned, barrier::available());
-        }
-        assert_eq!(*lock.lock(), 3 * STREAK_MIN * 16);
-    }
-
-    fn is_owner<T>(lock: &Biased<T>) -> bool {
-        // SAFETY: null, or a record, and those are never freed.
-        let owner = unsafe { lock.owner.load(Ordering::Relaxed).as_ref() };
-        owner.is_some_and(|owner| owner.thread == this_thread())
-    }
-
-    fn become_owner<T>(lock: &Biased<T>) -> bool {
-        (0..STREAK_MIN * 4).for_each(|_| drop(lock.lock()));
-        assert_eq!(is_owner(lock), barrier::available());
-        is_owner(lock)
-    }
-
-    /// However many threads have owned the lock before, and whether or not they have ended.
-    #[test]
-    fn any_number_of_threads_own_it_in_turn() {
-        barrier::register();
-        let lock = Biased::new(());
-        let is_over = std::sync::Barrier::new(41);
-        std::thread::scope(|scope| {
-            for _ in 0..40 {
-                let (lock, is_over) = (&lock, &is_over);
-                let (done, wait) = std::sync::mpsc::channel();
-                scope.spawn(move || {
-                    lock.history.lock().unwrap().wanted = STREAK_MIN;
-                    become_owner(lock);
-                    done.send(()).unwrap();
-                    is_over.wait();
-                });
-                wait.recv().unwrap();
-            }
-            is_over.wait();
-        });
-    }
-
-    /// The owner of one lock may be inside of it when it takes another one that it owns.
-    #[test]
-    fn an_owner_of_two_locks_is_inside_of_both() {
-        barrier::register();
-        let (one, other) = (Biased::new(1), Biased::new(2));
-        become_owner(&one);
-        become_owner(&other);
-        let both = (one.lock(), other.lock());
-        assert_eq!((*both.0, *both.1), (1, 2));
-    }
-
-    /// An owner that panics, or that gives the bias up, while a visitor waits for it to leave: the visitor doesn't bring it
-    /// back.
-    #[test]
-    fn a_visitor_does_not_bring_back_who_has_resigned() {
-        barrier::register();
-        for panics in [false, true] {
-            let lock = Biased::new(());
-            if !become_owner(&lock) {
-                return;
-            }
-            std::thread::scope(|scope| {
-                let mut inside = lock.lock();
-                let visitor = scope.spawn(|| drop(lock.lock_keeping_bias()));
-                while !lock.owner.load(Ordering::Relaxed).is_null() {
-                    std::thread::yield_now();
-                }
-                if panics {
-                    let panicking = AssertUnwindSafe(|| {
-                        let _inside = inside;
-                        std::panic::resume_unwind(Box::new(()));
-                    });
-                    assert!(catch_unwind(panicking).is_err());
-                } else {
-                    inside.end_bias();
-                    drop(inside);
-                }
-                visitor.join().unwrap();
-            });
-            assert!(!is_owner(&lock));
-            assert_eq!(lock.is_poisoned(), panics);
-            // Nor does the next one, who finds no owner.
-            drop(lock.lock_keeping_bias());
-            assert!(!is_owner(&lock));
-            become_owner(&lock);
-        }
-    }
-
-    /// A thread that is inside for good, as one is in a forked child in which it doesn't exist, is not waited for.
-    #[test]
-    fn who_never_leaves_is_not_waited_for() {
-        barrier::register();
-        for is_owner in [true, false] {
-            let lock = Biased::new(());
-            if is_owner {
-                become_owner(&lock);
-            }
-            let inside = lock.lock();
-            let came_in = std::thread::scope(|scope| {
-                let twice = || [lock.lock_soon().is_some(), lock.lock_soon().is_some()];
-                scope.spawn(twice).join().unwrap()
-            });
-            assert_eq!(came_in, [false, false]);
-            drop(inside);
-            assert!(lock.lock_soon().is_some());
-        }
-    }
-
-    /// A panic inside poisons the lock, whichever way the thread went in.
-    #[test]
-    fn a_panic_inside_is_remembered() {
-        barrier::register();
-        for before in [0, 2 * STREAK_MIN] {
-            let lock = Arc::new(Biased::new(AtomicU64::new(0)));
-            let user = {
-                let lock = lock.clone();
-                move || {
-                    (0..before).for_each(|_| drop(lock.lock()));
-                    let _inside = lock.lock();
-                    std::panic::resume_unwind(Box::new(()));
-                }
-            };
-            assert!(std::thread::spawn(user).join().is_err());
-            assert!(lock.is_poisoned());
-            drop(lock.lock());
-        }
-    }
-}
-
-/// All interleavings, by loom, in `make test`. The barriers are full fences there.
 #[cfg(all(test, loom))]
-mod model {
-    use loom::{sync::Arc, thread};
-
-    use super::*;
-
-    fn check(run: impl Fn() + Sync + Send + 'static) {
-        let mut model = loom::model::Builder::new();
-        model.preemption_bound = Some(3);
-        model.check(run);
-    }
-
-    /// One thread takes the lock often enough to become the owner, and another comes between.
-    #[test]
-    fn nobody_is_inside_with_another() {
-        check(|| {
-            let lock = Arc::new(Biased::new(0));
-            let other = {
-                let lock = lock.clone();
-                thread::spawn(move || *lock.lock() += 1)
-            };
-            for _ in 0..3 {
-                *lock.lock() += 1;
-            }
-            other.join().unwrap();
-            assert_eq!(*lock.lock(), 4);
-        });
-    }
-
-    /// A thread that has ceased to be the owner finds that out late, when another one is it, and inside.
-    #[test]
-    fn a_former_owner_does_not_let_others_in() {
-        check(|| {
-            let lock = Arc::new(Biased::new(0));
-            *lock.lock() += 1;
-            *lock.lock() += 1;
-            let other = {
-                let lock = lock.clone();
-                thread::spawn(move || {
-                    for _ in 0..3 {
-                        *lock.lock() += 1;
-                    }
-                    // The owner by now, unless somebody came between.
-                    *lock.lock() += 1;
-                })
-            };
-            let visitor = {
-                let lock = lock.clone();
-                thread::spawn(move || *lock.lock_keeping_bias() += 1)
-            };
-            if let Some(mut inside) = lock.lock_as_owner() {
-                *inside.content() += 0;
-                inside.leave();
-            }
-            other.join().unwrap();
-            visitor.join().unwrap();
-            assert_eq!(*lock.lock(), 7);
-        });
-    }
-
-    /// One thread becomes the owner, and another visits the while.
-    #[test]
-    fn a_visitor_is_never_inside_with_the_owner() {
-        check(|| {
-            let lock = Arc::new(Biased::new(0));
-            let other = {
-                let lock = lock.clone();
-                thread::spawn(move || *lock.lock_keeping_bias() += 1)
-            };
-            for _ in 0..2 {
-                *lock.lock() += 1;
-            }
-            let mut inside = loop {
-                match lock.lock_as_owner() {
-                    Some(inside) => break inside,
-                    None => *lock.lock() += 0,
-                }
-            };
-            *inside.content() += 1;
-            inside.leave();
-            other.join().unwrap();
-            assert_eq!(*lock.lock(), 4);
-        });
-    }
-
-    /// The owner gives the bias up while another visits: the visitor doesn't bring it back.
-    #[test]
-    fn a_visitor_does_not_bring_back_who_has_resigned() {
-        check(|| {
-            let lock = Arc::new(Biased::new(0));
-            *lock.lock() += 1;
-            let visitor = {
-                let lock = lock.clone();
-                thread::spawn(move || *lock.lock_keeping_bias() += 1)
-            };
-            let mut inside = lock.lock();
-            *inside += 1;
-            inside.end_bias();
-            drop(inside);
-            visitor.join().unwrap();
-            assert!(lock.lock_as_owner().is_none());
-            assert_eq!(*lock.lock(), 3);
-        });
-    }
-
-    /// A thread owns two locks, and goes from one to the other, while another thread takes the bias of the first away.
-    #[test]
-    fn who_goes_from_lock_to_lock_has_left_the_first() {
-        check(|| {
-            let (lock, other_lock) = (Arc::new(Biased::new(0)), Biased::new(0));
-            *lock.lock() += 1;
-            *other_lock.lock() += 1;
-            let other = {
-                let lock = lock.clone();
-                thread::spawn(move || *lock.lock() += 1)
-            };
-            *lock.lock() += 1;
-            *other_lock.lock() += 1;
-            *lock.lock() += 1;
-            other.join().unwrap();
-            assert_eq!((*lock.lock(), *other_lock.lock()), (4, 2));
-        });
-    }
-}
+mod model;

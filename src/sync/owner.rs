@@ -5,11 +5,9 @@
 //! Records are found by what tells threads apart. A thread may have the record of one that has ended, which can't be on its
 //! way in anywhere.
 
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::ptr;
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use super::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// One thread's. Never freed, so that whoever has read a stale pointer still reads a record.
 #[repr(align(64))]
