@@ -61,7 +61,7 @@ impl Connection {
             outcome: Outcome {
                 parts: Vec::new(),
                 // None yet.
-                end: Error(0),
+                end: Error::System(0),
                 said: Vec::new(),
             },
         }

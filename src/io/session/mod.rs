@@ -1,6 +1,6 @@
 //! A session: the connection's end of a pipe, over all the connections it takes.
 //!
-//! Who owns what: everything is behind the session's lock. The I/O thread takes the lock for as
+//! Who owns what: everything is behind the session's lock ([`Attended`]). The I/O thread takes the lock for as
 //! long as it needs it; other threads only try, and when they fail, or find work that is not
 //! theirs, they tell the I/O thread ([`Command::Wake`]), which then looks at everything. So work
 //! is done by whoever has the lock, or after it, and never left.
@@ -30,10 +30,7 @@ use std::{
     ffi::c_int,
     net::Shutdown,
     os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, MutexGuard, Weak},
     time::{Duration, Instant},
 };
 
@@ -60,6 +57,7 @@ use crate::{
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
     policy::flush::{Eagerness, Flush, Flusher, HOLD},
+    sync::Attended,
     zmtp::{
         self, Codec, Failure, Handshake, Limit, Local, Properties, Security, Step, Version,
         curve::ClientKeys,
@@ -206,11 +204,10 @@ impl Loan {
 /// A connection's end of a pipe.
 #[repr(C)]
 pub struct Session {
-    /// The I/O thread was told to look after it, and hasn't yet.
-    woken: AtomicBool,
     io: Arc<Io>,
     me: Weak<Session>,
-    state: Mutex<State>,
+    /// The I/O thread is the attendant.
+    state: Attended<State>,
 }
 
 impl Session {
@@ -254,8 +251,7 @@ impl Session {
         Arc::new_cyclic(|me| Session {
             io,
             me: me.clone(),
-            woken: AtomicBool::new(false),
-            state: Mutex::new(state),
+            state: Attended::new(state),
         })
     }
 
@@ -319,27 +315,18 @@ impl Session {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| self.recover(poisoned))
+        self.state.lock(|state| self.recover(state))
     }
 
     fn try_state(&self) -> Option<MutexGuard<'_, State>> {
-        match self.state.try_lock() {
-            Ok(state) => Some(state),
-            Err(TryLockError::Poisoned(poisoned)) => Some(self.recover(poisoned)),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        self.state.try_lock(|state| self.recover(state))
     }
 
     /// A thread has panicked in the midst of something. Nothing is done with what it has left but
     /// to end the session.
-    fn recover<'a>(&self, poisoned: PoisonError<MutexGuard<'a, State>>) -> MutexGuard<'a, State> {
-        self.state.clear_poison();
-        let mut state = poisoned.into_inner();
+    fn recover(&self, state: &mut State) {
         state.failed = Some(Error::ENOTRECOVERABLE);
         self.wake();
-        state
     }
 
     /// Has the I/O thread look after it.
@@ -349,7 +336,7 @@ impl Session {
 
     /// As [`Session::wake`]. No hurry: whoever has written will write more.
     fn call(&self, hurry: bool) {
-        if !self.woken.swap(true, Ordering::SeqCst)
+        if self.state.tell()
             && let Some(me) = self.me.upgrade()
         {
             self.io.push(Command::Wake(me, hurry));
@@ -396,8 +383,7 @@ impl Session {
     }
 
     pub(super) fn on_wake(self: &Arc<Self>, reactor: &mut Reactor) {
-        self.woken.store(false, Ordering::SeqCst);
-        let mut state = self.state();
+        let mut state = self.state.attend(|state| self.recover(state));
         if state.failed == Some(Error::ENOTRECOVERABLE) {
             return state.finish(reactor);
         }

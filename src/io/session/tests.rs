@@ -42,5 +42,5 @@ fn a_poisoned_session_is_not_used_on() {
     }));
     assert!(panicked.is_err());
     assert_eq!(session.state().failed, Some(Error::ENOTRECOVERABLE));
-    assert!(session.woken.load(Ordering::SeqCst));
+    assert!(!session.state.tell());
 }
