@@ -55,7 +55,7 @@ impl<T> Attempt<T> {
 pub enum Progress<T, C> {
     /// It is done.
     Done(T),
-    /// It goes on when the thread has [slept](Waiter::sleep).
+    /// It goes on when the thread has [slept](Asleep::sleep).
     Asleep(Box<C>),
 }
 

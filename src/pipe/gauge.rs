@@ -21,8 +21,9 @@
 use std::time::Instant;
 
 use crate::sync::{
+    Mechanism,
     atomic::{AtomicU32, AtomicU64, Ordering},
-    heavy, is_barrier_available, light,
+    heavy, is_barrier_available, light, uses,
 };
 
 /// A monotone count, with one side that advances it and one that waits for that.
@@ -135,7 +136,7 @@ impl Gauge {
         let wanted = self.wanted.load(Ordering::Relaxed);
         if marks & ASLEEP == 0 {
             // If the other side has fallen asleep meanwhile, the next advance is to find out.
-            if is_barrier_available() {
+            if is_barrier_available() && uses(Mechanism::Streaming) {
                 let _ = self
                     .marks
                     .compare_exchange(0, BUSY, Ordering::SeqCst, Ordering::Relaxed);

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use super::constants::{BURST_GAP, STREAM_MESSAGES, STREAM_PACE};
 
 pub use super::constants::{EAGER_PIPES, HOLD};
+use crate::sync::{Mechanism, uses};
 
 /// What a writer knows of what it has just written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,10 @@ impl Flusher {
             Eagerness::Never => false,
             Eagerness::Later => return Flush::TellLazily,
         };
-        if at_once { Flush::Now } else { Flush::Tell }
+        match at_once && uses(Mechanism::Burst) {
+            true => Flush::Now,
+            false => Flush::Tell,
+        }
     }
 
     /// Whether the thread is in the midst of a burst, or writes more than it does anything else.
@@ -104,7 +108,7 @@ impl Flusher {
 
     /// Whether the I/O thread is to hold the duty to write, when all is written, and to look again after [`HOLD`].
     pub fn holds(&self) -> bool {
-        self.streams
+        self.streams && uses(Mechanism::Hold)
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     Backoff,
     constants::{CROWDED, CROWDED_CHANCE, SPIN_MAX, SPIN_MIN, WAY_SHORT},
 };
+use crate::sync::{Mechanism, uses};
 
 /// How long a thread that waits for a socket tries again before it sleeps.
 ///
@@ -26,7 +27,7 @@ impl Spin {
     /// Whether to try again rather than to sleep, in a wait that has taken so long. The caller then yields, and
     /// [says](Spin::on_yield) how long that took.
     pub fn goes_on(&self, waited: Duration) -> bool {
-        waited < self.budget
+        waited < self.budget && uses(Mechanism::Spin)
     }
 
     /// Others were let run for so long.
@@ -79,7 +80,9 @@ impl GiveWay {
 
     /// Whether to yield to a sender that goes on. The caller then [says](GiveWay::on_yield) how long that took.
     pub fn yields(&mut self) -> bool {
-        !std::mem::replace(&mut self.gave_way, true) && !self.backoff.pass()
+        uses(Mechanism::GiveWay)
+            && !std::mem::replace(&mut self.gave_way, true)
+            && !self.backoff.pass()
     }
 
     /// Others were let run for so long.

@@ -1,6 +1,6 @@
 //! Atomic values and locks as they are shipped, or, for models of hand-overs, loom's.
 //!
-//! What the models add to loom is the asymmetric fence of [`super::barrier`]: under them the light barrier is nothing but the
+//! What the models add to loom is the asymmetric fence (`super::barrier`): under them the light barrier is nothing but the
 //! order of the program, and the heavy one has each other thread pass a full fence between two of its steps, as membarrier(2)
 //! does. A thread looks before each step whether it is to pass one, and whoever has asked for it waits until all have, or have
 //! ended, or wait for another thread to end. All that is kept beside loom, which takes it for no step and for no edge

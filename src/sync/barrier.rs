@@ -7,6 +7,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(not(loom))]
+use super::{Mechanism, uses};
+
 /// Whether the process may use the heavy barrier.
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
@@ -38,12 +41,12 @@ pub fn available() -> bool {
     cfg!(loom) || REGISTERED.load(Ordering::Relaxed)
 }
 
-/// Makes the barriers available, where the system has them; to be called before there are many
-/// threads, because then it takes milliseconds. Under the thread sanitizer, which doesn't know
-/// them, they stay unavailable.
+/// Makes the barriers available, where the system has them and they are wanted (`super::switches`); to be called before there
+/// are many threads, because then it takes milliseconds.
 pub fn register() {
+    super::switches::read();
     #[cfg(not(loom))]
-    if !cfg!(unbiased) && !available() {
+    if uses(Mechanism::Membarrier) && !available() {
         let done = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
         REGISTERED.store(done, Ordering::Relaxed);
     }

@@ -24,12 +24,14 @@ use std::{
 };
 
 use super::{
+    Mechanism,
     atomic::{
         AtomicBool, AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell, pointer_in, yield_now,
     },
     barrier,
     cancel::nap,
     owner::{Record, record},
+    uses,
 };
 
 /// So many times in a row a thread has to take the lock to become the owner; twice as many each
@@ -331,7 +333,10 @@ impl<T> Drop for Guard<'_, T> {
                 self.lock.owner.store(*owner, Ordering::Release);
             }
             Way::Mutex(history)
-                if !self.plain && history.streak >= history.wanted && barrier::available() =>
+                if !self.plain
+                    && history.streak >= history.wanted
+                    && barrier::available()
+                    && uses(Mechanism::Bias) =>
             {
                 self.lock.resigned.store(false, Ordering::Relaxed);
                 let owner = record(history.last);

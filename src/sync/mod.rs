@@ -9,6 +9,7 @@ mod biased;
 pub mod cancel;
 mod fork;
 mod owner;
+mod switches;
 
 pub use self::{
     attended::Attended,
@@ -17,4 +18,5 @@ pub use self::{
     biased::{Biased, Guard, OwnerGuard},
     cancel::{nap, shielded},
     fork::{Global, generation, lock_soon},
+    switches::{Mechanism, uses},
 };

@@ -8,6 +8,7 @@
 //! | [`fork`] | fork(2) while other threads are in calls |
 //! | [`lent`] | when the host's buffers are given back |
 //! | [`memory`] | no memory is left |
+//! | [`switches`] | the host does without what makes calls fast |
 //! | [`threads`] | calls by a thread that is ending |
 //! | [`unwind`] | threads that are unwound, in calls and in the host's own functions |
 //!
@@ -18,6 +19,7 @@ mod descriptors;
 mod fork;
 mod lent;
 mod memory;
+mod switches;
 mod threads;
 mod unwind;
 
@@ -36,6 +38,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs the test of this name in a process of its own.
 fn alone(name: &str, test: impl FnOnce()) {
+    alone_in(name, &[], test);
+}
+
+/// As [`alone`], with these variables in its environment.
+fn alone_in(name: &str, environment: &[(&str, &str)], test: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return test();
     }
@@ -46,7 +53,8 @@ fn alone(name: &str, test: impl FnOnce()) {
     let mut command = Command::new(program);
     command
         .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1");
+        .env(INSIDE, "1")
+        .envs(environment.iter().copied());
     let inside = directory.path().join("inside");
     std::fs::create_dir(&inside).expect("a directory");
     let (end, text) = process::run(&mut command, &inside, library::directory(), LIMIT);

@@ -140,7 +140,7 @@ impl Far for Session {
         if loan.lent.is_some_and(|lent| now - lent > Loan::PERIOD) {
             loan.streak = 0;
         }
-        loan.kept = loan.streak >= Loan::STREAK;
+        loan.kept = loan.streak >= Loan::STREAK && sync::uses(sync::Mechanism::Lease);
         if loan.kept && loan.alarm.is_none() {
             // The I/O thread sets the alarm, once; or takes the descriptor back.
             self.wake();

@@ -30,7 +30,7 @@ use std::{
     ffi::c_int,
     net::Shutdown,
     os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
-    sync::{Arc, MutexGuard, Weak},
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -57,7 +57,7 @@ use crate::{
     options::{Mechanism, Options, SocketType},
     pipe::{self, Door, End, Ends, Event, Far, Peer},
     policy::flush::{Eagerness, Flush, Flusher, HOLD},
-    sync::Attended,
+    sync::{self, Attended, atomic::MutexGuard},
     zmtp::{
         self, Codec, Failure, Handshake, Limit, Local, Properties, Security, Step, Version,
         curve::ClientKeys,
